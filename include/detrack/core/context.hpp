@@ -1,0 +1,48 @@
+// What an operation runs on: a backend, its scratch memory, and switches.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "detrack/core/arena.hpp"
+#include "detrack/core/profile.hpp"
+
+namespace detrack {
+
+template <class T>
+class Backend;  // ops/backend.hpp
+
+/// One stream of work: a backend and its arena. A context belongs to one thread at a time; models and weights, which
+/// forward passes only read, may be shared by any number of contexts in any number of threads.
+/// Made by reference_context(), plan_context() (ops/), cpu::make_context() (cpu/) and cuda::make_context() (cuda.hpp).
+template <class T>
+class Context {
+ public:
+  Context(std::shared_ptr<Backend<T>> backend, std::shared_ptr<Allocator> allocator)
+      : backend_(std::move(backend)), allocator_(std::move(allocator)), arena_(std::make_unique<Arena>(allocator_)) {}
+
+  Backend<T>& backend() const { return *backend_; }
+  Arena& arena() const { return *arena_; }
+  const std::shared_ptr<Allocator>& allocator() const { return allocator_; }
+  Device device() const { return allocator_->device(); }
+
+  /// What will really run, for people: "cpu: 2 threads, 512-bit vectors, float32".
+  std::string describe() const { return backend_->describe(); }
+
+  /// Checks scan every operation's outputs for NaN and infinity and guard the arena's blocks. Slow; for tests.
+  void set_checks(bool on) { arena_->set_checks(on); }
+  bool checks() const { return arena_->checks(); }
+
+  /// Not owned; nullptr switches profiling off.
+  void set_profiler(Profiler* profiler) { profiler_ = profiler; }
+  Profiler* profiler() const { return profiler_; }
+
+ private:
+  std::shared_ptr<Backend<T>> backend_;
+  std::shared_ptr<Allocator> allocator_;
+  std::unique_ptr<Arena> arena_;
+  Profiler* profiler_ = nullptr;
+};
+
+}  // namespace detrack

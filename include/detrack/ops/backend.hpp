@@ -1,0 +1,66 @@
+// The interface every backend implements: one virtual function an operation.
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+#include "detrack/ops/activation.hpp"
+#include "detrack/ops/add.hpp"
+#include "detrack/ops/attention.hpp"
+#include "detrack/ops/box_overlap.hpp"
+#include "detrack/ops/confidence.hpp"
+#include "detrack/ops/cross_entropy.hpp"
+#include "detrack/ops/embedding.hpp"
+#include "detrack/ops/expectation.hpp"
+#include "detrack/ops/layer_norm.hpp"
+#include "detrack/ops/linear.hpp"
+#include "detrack/ops/mean_tokens.hpp"
+#include "detrack/ops/mse.hpp"
+#include "detrack/ops/patchify.hpp"
+#include "detrack/ops/position_embedding.hpp"
+#include "detrack/ops/similarity.hpp"
+#include "detrack/ops/softmax.hpp"
+#include "detrack/ops/words.hpp"
+
+/// The list of operations. To add one: write its struct in ops/, name it here, write its loops in ops/reference/ and its
+/// test in tests/ops/; the plan backend counts it by itself, and cpu/ and cuda/ override it where it matters.
+#define DETRACK_FOR_EACH_OP(X)                                                                      \
+  X(LinearForward) X(LinearBackward) X(SimilarityForward) X(SimilarityBackward)                     \
+  X(LayerNormForward) X(LayerNormBackward) X(ActivationForward) X(ActivationBackward)               \
+  X(SoftmaxForward) X(SoftmaxBackward) X(AttentionForward) X(AttentionBackward)                     \
+  X(PatchifyForward) X(PatchifyBackward) X(PositionEmbeddingForward) X(PositionEmbeddingBackward)   \
+  X(BoxToWords) X(EmbeddingForward) X(EmbeddingBackward) X(ExpectationForward)                      \
+  X(ExpectationBackward) X(ConfidenceForward) X(ConfidenceBackward) X(CrossEntropyForward)          \
+  X(CrossEntropyBackward) X(IouForward) X(IouBackward) X(SiouForward) X(SiouBackward) X(MseForward) \
+  X(MseBackward) X(MeanTokensForward) X(MeanTokensBackward) X(Add) X(Fill)
+
+namespace detrack {
+
+/// Backends receive checked arguments from ops::run and never check again.
+template <class T>
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  virtual std::string describe() const = 0;
+
+  /// Copies bytes between this device's memory and the host's, or within either; the source may be reused on return.
+  virtual void copy_bytes(void* to, const void* from, std::size_t bytes) = 0;
+
+#define DETRACK_DECLARE_OP(Op) virtual void run(const Op<T>& op) = 0;
+  DETRACK_FOR_EACH_OP(DETRACK_DECLARE_OP)
+#undef DETRACK_DECLARE_OP
+};
+
+namespace ops {
+
+/// Copies between contiguous views of one shape, whatever their devices. Errors: shape.
+template <class T, class X>
+void copy(Context<T>& ctx, View<const X> from, View<X> to) {
+  expect_shape("copy", "to", to.shape(), from.shape());
+  expect_contiguous("copy", "from", from);
+  expect_contiguous("copy", "to", to);
+  ctx.backend().copy_bytes(to.data(), from.data(), static_cast<std::size_t>(from.numel()) * sizeof(X));
+}
+
+}  // namespace ops
+}  // namespace detrack
