@@ -8,11 +8,17 @@
 #include "detrack/ops/reference/add.hpp"
 #include "detrack/ops/reference/attention.hpp"
 #include "detrack/ops/reference/box_overlap.hpp"
+#include "detrack/ops/reference/confidence.hpp"
+#include "detrack/ops/reference/cross_entropy.hpp"
 #include "detrack/ops/reference/embedding.hpp"
+#include "detrack/ops/reference/expectation.hpp"
 #include "detrack/ops/reference/layer_norm.hpp"
 #include "detrack/ops/reference/linear.hpp"
-#include "detrack/ops/reference/losses.hpp"
+#include "detrack/ops/reference/mean_tokens.hpp"
+#include "detrack/ops/reference/mse.hpp"
 #include "detrack/ops/reference/patchify.hpp"
+#include "detrack/ops/reference/position_embedding.hpp"
+#include "detrack/ops/reference/similarity.hpp"
 #include "detrack/ops/reference/softmax.hpp"
 #include "detrack/ops/reference/words.hpp"
 
@@ -25,8 +31,10 @@ class ReferenceBackend : public Backend<T> {
   std::string describe() const override { return "reference: plain loops, 1 thread"; }
   void copy_bytes(void* to, const void* from, std::size_t bytes) override { std::memmove(to, from, bytes); }
 
-#define DETRACK_REFERENCE_OP(Op) \
-  void run(const Op<T>& op) override { reference::run(op); }
+#define DETRACK_REFERENCE_OP(Op)       \
+  void run(const Op<T>& op) override { \
+    reference::run(op);                \
+  }
   DETRACK_FOR_EACH_OP(DETRACK_REFERENCE_OP)
 #undef DETRACK_REFERENCE_OP
 };
