@@ -1,7 +1,7 @@
 // Two translation units that include everything: they must link (nothing defined twice) and share one state.
-#include <cstdio>
-
 #include "two_units.hpp"
+
+#include <cstdio>
 
 int main() {
   const SecondUnit other = second_unit();

@@ -1,7 +1,6 @@
 // The smallest program of a user: one linear layer. It also checks that linking detrack changed no compiler flag.
-#include <detrack/detrack.hpp>
-
 #include <cstdio>
+#include <detrack/detrack.hpp>
 
 #if defined(__x86_64__) && defined(__SSE3__)
 #error "detrack must not choose the instruction set of its users"
