@@ -22,8 +22,10 @@ namespace detrack::test {
 
 template <class Ops>
 auto as_tuple(Ops ops) {
-  if constexpr (requires { std::tuple_size<Ops>::value; }) return ops;
-  else return std::make_tuple(ops);
+  if constexpr (requires { std::tuple_size<Ops>::value; })
+    return ops;
+  else
+    return std::make_tuple(ops);
 }
 
 template <class T, class Ops>
@@ -32,7 +34,9 @@ void run_all(Context<T>& ctx, const Ops& ops) {
 }
 
 template <class Case, class T>
-concept HasBackward = requires(const Case& c, Memory<T>& memory) { c.backward(memory); };
+concept HasBackward = requires(const Case& c, Memory<T>& memory) {
+  c.backward(memory);
+};
 
 /// Runs a case in a memory, forward and backward; inputs untouched, outputs overwritten and finite.
 /// Gradients may be run by another function than run_all, which is how the checks themselves are tested.
@@ -62,7 +66,9 @@ inline double dot(const Array& a, const Array& b) {
   for (std::size_t i = 0; i < a.values.size(); ++i) sum += a.values[i] * b.values[i];
   return sum;
 }
-inline double norm(const Array& a) { return std::sqrt(dot(a, a)); }
+inline double norm(const Array& a) {
+  return std::sqrt(dot(a, a));
+}
 
 }  // namespace detail
 
@@ -105,7 +111,7 @@ Verdict rejects_mutants(const Case& c) {
   run_all(ctx, c.forward(forward));
   if (const Verdict verdict = run_case(c, ctx, both, RunBackward{}); !verdict) return verdict;
 
-  using Mutation = std::function<void(std::vector<double>& result, const std::vector<double>& change)>;
+  using Mutation = std::function<void(std::vector<double> & result, const std::vector<double>& change)>;
   const auto largest = [](const std::vector<double>& x) {
     std::size_t at = 0;
     for (std::size_t i = 1; i < x.size(); ++i)
