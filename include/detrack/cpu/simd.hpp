@@ -64,6 +64,14 @@ DETRACK_INLINE void store_some(T* to, Vector<T> v, std::int64_t count) {
     if (i < count) to[i] = v[i];
 }
 
+/// v with the lanes from `count` on set to `other`.
+template <class T>
+DETRACK_INLINE Vector<T> keep_some(Vector<T> v, std::int64_t count, T other = T(0)) {
+  for (int i = 0; i < kLanes<T>; ++i)
+    if (i >= count) v[i] = other;
+  return v;
+}
+
 template <class T>
 DETRACK_INLINE Vector<T> splat(T x) {
   return Vector<T>{} + x;
