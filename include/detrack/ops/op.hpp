@@ -81,8 +81,9 @@ Span span_of(const View<X>& view) {
   return {begin, begin + (static_cast<std::uintptr_t>(last) + 1) * sizeof(X)};
 }
 
-/// An output may not start where another view starts, nor, where both are contiguous, overlap it. (Interleaved strided
-/// views of one buffer, as the q, k and v of one projection are, overlap in range but not in elements.)
+/// An output may not start where another view starts (unless that is an input and the operation works in place), nor,
+/// where both are contiguous, overlap it. (Interleaved strided views of one buffer, as the q, k and v of one projection
+/// are, overlap in range but not in elements.)
 template <class Op, class Out>
 void check_alias(const Op& op, const char* out_name, const View<Out>& out) {
   const Span a = span_of(out);
@@ -93,7 +94,7 @@ void check_alias(const Op& op, const char* out_name, const View<Out>& out) {
     const bool same = a.begin == b.begin;
     const bool overlap = out.contiguous() && view.contiguous() && a.begin < b.end && b.begin < a.end;
     if (!same && !overlap) return;
-    if (same && in_place<Op>() && out.shape() == view.shape()) return;
+    if (same && in_place<Op>() && std::is_const_v<X> && out.shape() == view.shape()) return;
     fail(ErrorCode::alias, Op::kName, ": ", out_name, ": expected memory of its own, got an overlap with ", name);
   });
 }
