@@ -59,7 +59,7 @@ class Team {
   }
 
  private:
-  static constexpr double kSerialWork = 8000;
+  static constexpr double kSerialWork = 20000;
   std::vector<Scratch<T>> scratch_;
   Scratch<T> shared_;
 };
