@@ -16,7 +16,7 @@ enum class Activation {
 template <class T>
 struct ActivationForward {
   static constexpr const char* kName = "activation_forward";
-  static constexpr bool kInPlace = true;
+  static constexpr std::string_view kInPlace[] = {"x"};
   Activation kind = Activation::identity;
   View<const T> x{};
   View<T> y{};
@@ -37,7 +37,7 @@ struct ActivationForward {
 template <class T>
 struct ActivationBackward {
   static constexpr const char* kName = "activation_backward";
-  static constexpr bool kInPlace = true;
+  static constexpr std::string_view kInPlace[] = {"dy"};
   Activation kind = Activation::identity;
   View<const T> x{}, dy{};
   View<T> dx{};

@@ -10,7 +10,7 @@ namespace detrack {
 template <class T>
 struct Add {
   static constexpr const char* kName = "add";
-  static constexpr bool kInPlace = true;
+  static constexpr std::string_view kInPlace[] = {"a", "b"};
   double alpha = 1;
   View<const T> a{};
   double beta = 1;

@@ -30,7 +30,7 @@ struct ExpectationForward {
 template <class T>
 struct ExpectationBackward {
   static constexpr const char* kName = "expectation_backward";
-  static constexpr bool kInPlace = true;
+  static constexpr std::string_view kInPlace[] = {"residual"};
   View<const stat_t<T>> logits{};
   Vocabulary vocabulary;
   View<const stat_t<T>> dy{}, residual{};

@@ -6,11 +6,11 @@
 namespace detrack {
 
 /// Math:   y = gamma (x - mean) rstd + beta,  rstd = 1 / sqrt(var + eps), biased variance   [Ba et al. 2016, section 3]
-/// Shapes: x, y (R, C); gamma, beta (C); mean, rstd (R), both or neither (inference).
+/// Shapes: x, y (R, C); gamma, beta (C); mean, rstd (R), both or neither (inference). y may be x.
 template <class T>
 struct LayerNormForward {
   static constexpr const char* kName = "layer_norm_forward";
-  static constexpr bool kInPlace = true;  // y may be x
+  static constexpr std::string_view kInPlace[] = {"x"};
   View<const T> x{}, gamma{}, beta{};
   double eps = 1e-6;
   View<T> y{};
@@ -41,7 +41,7 @@ struct LayerNormForward {
 template <class T>
 struct LayerNormBackward {
   static constexpr const char* kName = "layer_norm_backward";
-  static constexpr bool kInPlace = true;
+  static constexpr std::string_view kInPlace[] = {"residual", "dy"};
   View<const T> x{}, gamma{};
   View<const stat_t<T>> mean{}, rstd{};
   View<const T> dy{}, residual{};

@@ -9,7 +9,8 @@ namespace detrack {
 template <class T>
 struct MseForward {
   static constexpr const char* kName = "mse_forward";
-  View<const stat_t<T>> a{}, b{};
+  View<const T> a{};
+  View<const stat_t<T>> b{};
   View<stat_t<T>> y{};
 
   template <class F>
@@ -29,8 +30,9 @@ struct MseForward {
 template <class T>
 struct MseBackward {
   static constexpr const char* kName = "mse_backward";
-  View<const stat_t<T>> a{}, b{}, dy{};
-  View<stat_t<T>> da{};
+  View<const T> a{};
+  View<const stat_t<T>> b{}, dy{};
+  View<T> da{};
 
   template <class F>
   void views(F&& f) const {

@@ -10,7 +10,7 @@ namespace detrack {
 template <class T>
 struct PositionEmbeddingForward {
   static constexpr const char* kName = "position_embedding_forward";
-  static constexpr bool kInPlace = true;
+  static constexpr std::string_view kInPlace[] = {"x"};
   View<const T> x{}, embedding{};
   View<T> y{};
 

@@ -9,7 +9,7 @@ namespace detrack {
 template <class T>
 struct SoftmaxForward {
   static constexpr const char* kName = "softmax_forward";
-  static constexpr bool kInPlace = true;
+  static constexpr std::string_view kInPlace[] = {"x"};
   View<const T> x{};
   View<T> y{};
 
@@ -30,7 +30,7 @@ struct SoftmaxForward {
 template <class T>
 struct SoftmaxBackward {
   static constexpr const char* kName = "softmax_backward";
-  static constexpr bool kInPlace = true;
+  static constexpr std::string_view kInPlace[] = {"dy"};
   View<const T> y{}, dy{};
   View<T> dx{};
 

@@ -1,0 +1,142 @@
+// The denoising ViT: patches of the search and template images, and the blocks that denoise the box tokens beside them.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "detrack/model/config.hpp"
+#include "detrack/model/denoising_block.hpp"
+#include "detrack/nn/patch_embed.hpp"
+
+namespace detrack {
+
+template <class T>
+struct DenoisingViT {
+  PatchEmbed<T> patch_embed;
+  Param<T> pos_embed_search, pos_embed_template;  ///< (1, Ns, C), (1, (Z/P)^2, C)
+  Param<T> template_embed;                        ///< (templates, C)
+  std::vector<DenoisingBlock<T>> blocks;
+  LayerNorm<T> norm;
+
+  struct Saved {
+    typename PatchEmbed<T>::Saved patches{};
+    std::vector<typename DenoisingBlock<T>::Saved> blocks;
+    typename LayerNorm<T>::Saved norm{};
+    std::int64_t templates = 0;
+  };
+
+  DenoisingViT() = default;
+  explicit DenoisingViT(const Config& c)
+      : patch_embed(3, c.width, c.patch),
+        pos_embed_search({1, c.search_tokens(), c.width}),
+        pos_embed_template({1, c.template_tokens(), c.width}),
+        template_embed({c.templates, c.width}),
+        norm(c.width) {
+    for (std::int64_t j = 0; j < c.depth; ++j) blocks.emplace_back(c.width, c.heads, c.mlp_ratio);
+  }
+
+  std::int64_t search_tokens() const { return pos_embed_search.shape[1]; }
+  std::int64_t template_tokens() const { return pos_embed_template.shape[1]; }
+
+  /// search (B, 3, S, S), templates (B, n, 3, Z, Z) with n from 0 to the configuration's, or absent; box (B, 4, C), the
+  /// embedded start box -> image (B, N, C), normed tokens in the order search, template 0, template 1, ...;
+  /// steps (L, B, 4, C), the box tokens after each block. With box and steps absent only the image half runs.
+  void forward(Context<T>& ctx, View<const T> search, View<const T> templates, View<const T> box, View<T> image, View<T> steps,
+               Saved* saved) const {
+    ArenaScope scope(ctx.arena());
+    View<T> tokens = ctx.arena().template allocate<T>(image.shape());
+    embed_images(ctx, search, templates, tokens, saved);
+    if (saved) saved->blocks.resize(blocks.size());
+    View<T> qkv{};
+    for (std::size_t j = 0; j < blocks.size(); ++j) {
+      if (saved || !qkv)
+        qkv = ctx.arena().template allocate<T>({image.extent(0), image.extent(1), 3 * image.extent(2)});
+      auto* block_saved = saved ? &saved->blocks[j] : nullptr;
+      const View<T> out = saved ? ctx.arena().template allocate<T>(image.shape()) : tokens;
+      blocks[j].forward_image(ctx, tokens, qkv, out, block_saved);
+      if (steps) {
+        const View<T> step = steps.select(0, static_cast<std::int64_t>(j));
+        blocks[j].forward_box(ctx, box, qkv, search_tokens(), step, block_saved);
+        box = step;
+      }
+      tokens = out;
+    }
+    norm.forward(ctx, tokens, image, saved ? &saved->norm : nullptr);
+    if (saved) scope.keep();
+  }
+
+  /// dimage (B, N, C): gradient of the normed tokens, or absent (none). dsteps (L, B, 4, C): gradients of the box tokens after each
+  /// block. dbox (B, 4, C) receives the start tokens' gradient. Overwrites dimage.
+  void backward(Context<T>& ctx, const Saved& saved, View<T> dimage, View<const T> dsteps, View<T> dbox) {
+    const auto last = static_cast<std::int64_t>(blocks.size()) - 1;
+    norm.backward(ctx, dimage, saved.norm, {}, dimage);
+    ops::run(ctx, Add<T>{.a = dsteps.select(0, last), .y = dbox});
+    for (std::int64_t j = last; j >= 0; --j) {
+      const auto i = static_cast<std::size_t>(j);
+      blocks[i].backward(ctx, saved.blocks[i], search_tokens(), dimage, dbox);
+      if (j > 0) ops::run(ctx, Add<T>{.a = dbox, .b = dsteps.select(0, j - 1), .y = dbox});
+    }
+    embed_images_backward(ctx, saved, dimage);
+  }
+
+  template <class F>
+  void visit(const std::string& prefix, F&& f) {
+    patch_embed.visit(prefix + "patch_embed.", f);
+    f(prefix + "pos_embed_search", pos_embed_search);
+    f(prefix + "pos_embed_template", pos_embed_template);
+    f(prefix + "template_embed", template_embed);
+    for (std::size_t j = 0; j < blocks.size(); ++j) blocks[j].visit(prefix + "blocks." + std::to_string(j) + ".", f);
+    norm.visit(prefix + "norm.", f);
+  }
+
+ private:
+  /// (B, n, C) of the tokens of template i.
+  template <class X>
+  View<X> template_slice(View<X> tokens, std::int64_t i) const {
+    return tokens.slice(1, search_tokens() + i * template_tokens(), template_tokens());
+  }
+
+  void embed_images(Context<T>& ctx, View<const T> search, View<const T> templates, View<T> tokens, Saved* saved) const {
+    const std::int64_t B = search.extent(0), C = tokens.extent(2), Ns = search_tokens(), n = template_tokens();
+    const std::int64_t count = templates ? templates.extent(1) : 0;
+    ArenaScope scope(ctx.arena());
+    const View<T> embedded = ctx.arena().template allocate<T>({B * (Ns + count * n), C});
+    const View<const T> stacked =
+        count ? templates.reshape({B * count, templates.extent(2), templates.extent(3), templates.extent(4)}) : View<const T>{};
+    patch_embed.forward(ctx, {search, stacked}, embedded, saved ? &saved->patches : nullptr);
+
+    ops::run(ctx, PositionEmbeddingForward<T>{.x = embedded.slice(0, 0, B * Ns).split(0, Ns),
+                                              .embedding = pos_embed_search.value.select(0, 0),
+                                              .y = tokens.slice(1, 0, Ns)});
+    for (std::int64_t i = 0; i < count; ++i) {
+      const View<T> of_template = embedded.slice(0, B * Ns, B * count * n).split(0, n).split(0, count).select(1, i);
+      const View<T> y = template_slice(tokens, i);
+      ops::run(ctx, PositionEmbeddingForward<T>{.x = of_template, .embedding = pos_embed_template.value.select(0, 0), .y = y});
+      ops::run(ctx, PositionEmbeddingForward<T>{.x = y, .embedding = template_embed.value.slice(0, i, 1), .y = y});
+    }
+    if (saved) {
+      saved->templates = count;
+      scope.keep();
+    }
+  }
+
+  void embed_images_backward(Context<T>& ctx, const Saved& saved, View<const T> dtokens) {
+    const std::int64_t B = dtokens.extent(0), C = dtokens.extent(2), Ns = search_tokens(), n = template_tokens();
+    const ArenaScope scope(ctx.arena());
+    const View<T> dembedded = ctx.arena().template allocate<T>({B * dtokens.extent(1), C});
+    const auto pass = [&](View<const T> dy, View<T> dpos, View<T> to) {
+      ops::run(ctx, PositionEmbeddingBackward<T>{.dy = dy, .dembedding = dpos});
+      ops::run(ctx, Add<T>{.a = dy, .y = to});
+    };
+    pass(dtokens.slice(1, 0, Ns), pos_embed_search.grad.select(0, 0), dembedded.slice(0, 0, B * Ns).split(0, Ns));
+    for (std::int64_t i = 0; i < saved.templates; ++i) {
+      const View<const T> dy = template_slice(dtokens, i);
+      ops::run(ctx, PositionEmbeddingBackward<T>{.dy = dy, .dembedding = template_embed.grad.slice(0, i, 1)});
+      pass(dy, pos_embed_template.grad.select(0, 0),
+           dembedded.slice(0, B * Ns, B * saved.templates * n).split(0, n).split(0, saved.templates).select(1, i));
+    }
+    patch_embed.backward(ctx, dembedded, saved.patches);
+  }
+};
+
+}  // namespace detrack

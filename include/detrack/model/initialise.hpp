@@ -1,0 +1,71 @@
+// Starting values of a model that is trained from nothing.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "detrack/core/rng.hpp"
+#include "detrack/model/detrack.hpp"
+
+namespace detrack {
+
+namespace detail {
+
+/// A stream of random numbers a name: adding a parameter leaves the others as they were (FNV-1a hash).
+inline std::uint64_t stream_of(std::string_view name) {
+  std::uint64_t hash = 0xcbf29ce484222325u;
+  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
+  return hash;
+}
+
+/// Normal of the given deviation, redrawn outside two deviations.
+template <class T>
+void fill_truncated_normal(View<T> w, double deviation, Philox rng) {
+  T* data = w.data();
+  for (std::int64_t i = 0; i < w.numel(); ++i) {
+    double x = rng.normal();
+    while (std::abs(x) > 2) x = rng.normal();
+    data[i] = T(deviation * x);
+  }
+}
+
+/// Sines and cosines of a square grid's rows (first half of the width) and columns (second half), base 10000
+/// [Vaswani et al. 2017, section 3.5, in two dimensions as He et al. 2022 do].
+template <class T>
+void fill_sin_cos(View<T> embedding) {
+  const std::int64_t n = embedding.extent(1), C = embedding.extent(2), quarter = C / 4;
+  const std::int64_t side = std::llround(std::sqrt(static_cast<double>(n)));
+  for (std::int64_t token = 0; token < n; ++token)
+    for (std::int64_t half = 0; half < 2; ++half) {
+      const auto place = static_cast<double>(half == 0 ? token / side : token % side);
+      for (std::int64_t i = 0; i < quarter; ++i) {
+        const double angle = place * std::pow(10000.0, -static_cast<double>(i) / static_cast<double>(quarter));
+        embedding(0, token, half * 2 * quarter + i) = T(std::sin(angle));
+        embedding(0, token, half * 2 * quarter + quarter + i) = T(std::cos(angle));
+      }
+    }
+}
+
+}  // namespace detail
+
+/// Linear weights and embeddings truncated normal with deviation 0.02, biases 0, layer norms 1 and 0, the noise predictor's last
+/// layer 0 (a block then starts as plain attention), position embeddings sines and cosines. Host models.
+template <class T>
+void initialise(DeTrack<T>& model, std::uint64_t seed) {
+  model.visit([&](const std::string& name, Param<T>& p) {
+    const auto ends = [&](std::string_view end) { return name.ends_with(end); };
+    const bool vector = p.shape.rank() == 1;
+    if (ends("pos_embed_search") || ends("pos_embed_template"))
+      detail::fill_sin_cos(p.value);
+    else if (ends("noise.fc2.weight") || (vector && ends("bias")))
+      std::fill_n(p.value.data(), p.value.numel(), T(0));
+    else if (vector)  // the scales of layer norms
+      std::fill_n(p.value.data(), p.value.numel(), T(1));
+    else
+      detail::fill_truncated_normal(p.value, 0.02, Philox(seed, detail::stream_of(name)));
+  });
+}
+
+}  // namespace detrack

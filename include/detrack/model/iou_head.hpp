@@ -1,0 +1,73 @@
+// The IoU head: how well a given box fits, as the predicted overlap with the target.
+#pragma once
+
+#include <string>
+
+#include "detrack/model/config.hpp"
+#include "detrack/nn/attention.hpp"
+#include "detrack/nn/layer_norm.hpp"
+#include "detrack/nn/mlp.hpp"
+
+namespace detrack {
+
+/// The 4 word tokens of a box attend to the image tokens; their mean goes through an MLP and a sigmoid.
+template <class T>
+struct IouHead {
+  LayerNorm<T> norm;
+  CrossAttention<T> cross_attn;
+  Mlp<T> mlp;  ///< fc1 (C, C), fc2 (1, C), named directly under the head
+
+  struct Saved {
+    typename LayerNorm<T>::Saved norm{};
+    typename CrossAttention<T>::Saved cross_attn{};
+    typename Mlp<T>::Saved mlp{};
+    View<T> logit{};  ///< (B, 1)
+  };
+
+  IouHead() = default;
+  explicit IouHead(const Config& c)
+      : norm(c.width), cross_attn(c.width, c.refine_heads), mlp(c.width, c.width, 1, Activation::gelu) {}
+
+  /// box (B, 4, C), image (B, N, C) -> iou (B, 1) in (0, 1).
+  void forward(Context<T>& ctx, View<const T> box, View<const T> image, View<T> iou, Saved* saved) const {
+    const std::int64_t B = box.extent(0), C = box.extent(2);
+    ArenaScope scope(ctx.arena());
+    const View<T> normed = ctx.arena().template allocate<T>(box.shape());
+    const View<T> looked = ctx.arena().template allocate<T>(box.shape());
+    const View<T> mean = ctx.arena().template allocate<T>({B, C});
+    const View<T> logit = ctx.arena().template allocate<T>({B, 1});
+    norm.forward(ctx, box, normed, saved ? &saved->norm : nullptr);
+    cross_attn.forward(ctx, normed, image, box, looked, saved ? &saved->cross_attn : nullptr);
+    ops::run(ctx, MeanTokensForward<T>{.x = looked, .y = mean});
+    mlp.forward(ctx, mean, {}, logit, saved ? &saved->mlp : nullptr);
+    ops::run(ctx, ActivationForward<T>{.kind = Activation::sigmoid, .x = logit, .y = iou});
+    if (saved) {
+      saved->logit = logit;
+      scope.keep();
+    }
+  }
+
+  /// Overwrites dbox (B, 4, C) and dimage (B, N, C).
+  void backward(Context<T>& ctx, View<const T> diou, const Saved& saved, View<T> dbox, View<T> dimage) {
+    const std::int64_t B = dbox.extent(0), C = dbox.extent(2);
+    const ArenaScope scope(ctx.arena());
+    const View<T> dlogit = ctx.arena().template allocate<T>({B, 1});
+    const View<T> dmean = ctx.arena().template allocate<T>({B, C});
+    const View<T> dlooked = ctx.arena().template allocate<T>(dbox.shape());
+    const View<T> dnormed = ctx.arena().template allocate<T>(dbox.shape());
+    ops::run(ctx, ActivationBackward<T>{.kind = Activation::sigmoid, .x = saved.logit, .dy = diou, .dx = dlogit});
+    mlp.backward(ctx, dlogit, saved.mlp, dmean);
+    ops::run(ctx, MeanTokensBackward<T>{.dy = dmean, .dx = dlooked});
+    cross_attn.backward(ctx, dlooked, saved.cross_attn, dnormed, dimage);
+    norm.backward(ctx, dnormed, saved.norm, dlooked, dbox);
+  }
+
+  template <class F>
+  void visit(const std::string& prefix, F&& f) {
+    norm.visit(prefix + "norm.", f);
+    cross_attn.visit(prefix + "cross_attn.", f);
+    mlp.visit(prefix, f);
+  }
+};
+
+}  // namespace detrack

@@ -1,0 +1,53 @@
+// What a run costs, before it is made: scratch memory, FLOPs, bytes.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "detrack/model/training_pass.hpp"
+#include "detrack/ops/plan_backend.hpp"
+
+namespace detrack {
+
+struct Plan {
+  std::size_t arena_bytes = 0;
+  Cost cost;
+  std::map<std::string, Cost> by_operation;
+};
+
+/// Runs the model on the plan backend: the same code, no data. Training counts forward, losses and backward, IoU head included;
+/// otherwise a forward and a predict_iou. `checks` must be what the context that will run has. Errors: config, shape.
+template <class T>
+Plan plan(const Config& config, const RunShape& run, bool training = false, bool checks = false) {
+  const auto backend = std::make_shared<PlanBackend<T>>();
+  Context<T> ctx = plan_context<T>(backend);
+  ctx.set_checks(checks);
+  DeTrack<T> model(config, plan_allocator());
+  const InputBuffers<T> in(config, run, plan_allocator());
+  RunShape wanted = run;
+  wanted.steps |= training;
+  OutputBuffers<T> out(config, wanted, plan_allocator());
+  if (training) {
+    model.allocate_gradients();
+    const auto B = static_cast<std::size_t>(run.batch);
+    const std::vector<CropBox> boxes(B, CropBox{});
+    const std::vector<double> t(B, 0), overlap(B, 0);
+    const std::vector<std::uint8_t> noised(B, 0);
+    TrainingPass<T>(config, {}).run(ctx, model, in.views(), out.views(), out.iou.view(), {boxes, boxes, boxes, t, noised}, {boxes, overlap});
+  } else {
+    model.forward(ctx, in.views(), out.views());
+    model.predict_iou(ctx, in.start_box.view(), out.image.view(), out.iou.view());
+  }
+  return {ctx.arena().peak(), backend->total(), backend->by_operation()};
+}
+
+/// Gives a context the scratch memory such a run needs. Returns the plan.
+template <class T>
+Plan reserve(Context<T>& ctx, const Config& config, const RunShape& run, bool training = false) {
+  Plan made = plan<T>(config, run, training, ctx.checks());
+  ctx.arena().reserve(made.arena_bytes);
+  return made;
+}
+
+}  // namespace detrack
