@@ -25,7 +25,9 @@ std::vector<Sizes> awkward_sizes() {
 
 TEST_CASE("cpu linear forward: plain") {
   for (const auto& [R, I, O] : awkward_sizes()) {
-    CAPTURE(R); CAPTURE(I); CAPTURE(O);
+    CAPTURE(R);
+    CAPTURE(I);
+    CAPTURE(O);
     check_against_reference([&]<class T>(Bench<T>& bench) {
       const auto x = bench.in({R, I}), w = bench.in({O, I});
       ops::run(bench.ctx, LinearForward<T>{.x = x, .w = w, .y = bench.out({R, O})});
@@ -36,7 +38,9 @@ TEST_CASE("cpu linear forward: plain") {
 TEST_CASE("cpu linear forward: bias, residual, alpha, activation, pre") {
   for (const Activation kind : {Activation::identity, Activation::relu, Activation::gelu, Activation::sigmoid})
     for (const auto& [R, I, O] : {Sizes{1, 1, 1}, {3, 40, 49}, {4, 192, 97}, {9, 33, 100}, {49, 96, 96}, {50, 800, 33}}) {
-      CAPTURE(R); CAPTURE(I); CAPTURE(O);
+      CAPTURE(R);
+      CAPTURE(I);
+      CAPTURE(O);
       check_against_reference([&]<class T>(Bench<T>& bench) {
         const auto x = bench.in({R, I}), w = bench.in({O, I}, 0.2), b = bench.in({O}), residual = bench.in({R, O});
         ops::run(bench.ctx, LinearForward<T>{.x = x,
@@ -55,7 +59,9 @@ TEST_CASE("cpu linear forward: bias, residual, alpha, activation, pre") {
 
 TEST_CASE("cpu linear backward") {
   for (const auto& [R, I, O] : awkward_sizes()) {
-    CAPTURE(R); CAPTURE(I); CAPTURE(O);
+    CAPTURE(R);
+    CAPTURE(I);
+    CAPTURE(O);
     check_against_reference([&]<class T>(Bench<T>& bench) {
       const auto dy = bench.in({R, O}), x = bench.in({R, I}), w = bench.in({O, I});
       ops::run(bench.ctx, LinearBackward<T>{.dy = dy,
@@ -73,8 +79,9 @@ TEST_CASE("cpu similarity") {
   check_against_reference([&]<class T>(Bench<T>& bench) {
     const auto x = bench.in({12, 48}), table = bench.in({80, 48}), dlogits = bench.in({12, 80});
     ops::run(bench.ctx, SimilarityForward<T>{.x = x, .table = table, .logits = bench.out({12, 80})});
-    ops::run(bench.ctx, SimilarityBackward<T>{
-                            .dlogits = dlogits, .x = x, .table = table, .dx = bench.out({12, 48}), .dtable = bench.grad({80, 48})});
+    ops::run(bench.ctx,
+             SimilarityBackward<T>{
+                 .dlogits = dlogits, .x = x, .table = table, .dx = bench.out({12, 48}), .dtable = bench.grad({80, 48})});
   });
 }
 
