@@ -110,7 +110,7 @@ Verdict rejects_aliasing(Context<double>& ctx, const Op& op) {
       op.views([&]<class X>(const char* name, const View<X>& view) {
         if constexpr (std::is_same_v<std::remove_const_t<X>, Out>) {
           if (name == out_name || !view || !out || !worst) return;
-          const bool in_place = ops::detail::in_place<Op>() && std::is_const_v<X> && view.shape() == out.shape();
+          const bool in_place = ops::detail::in_place<Op>(name) && view.shape() == out.shape();
           if (in_place) return;
           Op changed = op;
           for_each_view(changed, [&]<class Y>(const char* changed_name, View<Y>& v) {
