@@ -24,7 +24,8 @@ std::vector<Sizes> awkward_sizes() {
 }  // namespace
 
 TEST_CASE("cpu linear forward: plain") {
-  for (const auto& [R, I, O] : awkward_sizes()) {
+  for (const Sizes& size : awkward_sizes()) {
+    const auto R = size.R, I = size.I, O = size.O;  // lambdas capture variables, not bindings (clang 14)
     CAPTURE(R);
     CAPTURE(I);
     CAPTURE(O);
@@ -37,7 +38,9 @@ TEST_CASE("cpu linear forward: plain") {
 
 TEST_CASE("cpu linear forward: bias, residual, alpha, activation, pre") {
   for (const Activation kind : {Activation::identity, Activation::relu, Activation::gelu, Activation::sigmoid})
-    for (const auto& [R, I, O] : {Sizes{1, 1, 1}, {3, 40, 49}, {4, 192, 97}, {9, 33, 100}, {49, 96, 96}, {50, 800, 33}}) {
+    for (const Sizes& size :
+         {Sizes{1, 1, 1}, Sizes{3, 40, 49}, Sizes{4, 192, 97}, Sizes{9, 33, 100}, Sizes{49, 96, 96}, Sizes{50, 800, 33}}) {
+      const auto R = size.R, I = size.I, O = size.O;  // lambdas capture variables, not bindings (clang 14)
       CAPTURE(R);
       CAPTURE(I);
       CAPTURE(O);
@@ -58,7 +61,8 @@ TEST_CASE("cpu linear forward: bias, residual, alpha, activation, pre") {
 }
 
 TEST_CASE("cpu linear backward") {
-  for (const auto& [R, I, O] : awkward_sizes()) {
+  for (const Sizes& size : awkward_sizes()) {
+    const auto R = size.R, I = size.I, O = size.O;  // lambdas capture variables, not bindings (clang 14)
     CAPTURE(R);
     CAPTURE(I);
     CAPTURE(O);

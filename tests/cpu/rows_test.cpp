@@ -14,7 +14,8 @@ constexpr Sizes kSizes[] = {{1, 1}, {1, 33}, {3, 7}, {4, 16}, {9, 48}, {17, 65},
 }  // namespace
 
 TEST_CASE("cpu layer norm") {
-  for (const auto& [R, C] : kSizes) {
+  for (const Sizes& size : kSizes) {
+    const auto R = size.R, C = size.C;
     CAPTURE(R);
     CAPTURE(C);
     check_against_reference(
@@ -47,7 +48,8 @@ TEST_CASE("cpu layer norm") {
 
 TEST_CASE("cpu activation") {
   for (const Activation kind : {Activation::identity, Activation::relu, Activation::gelu, Activation::sigmoid})
-    for (const auto& [R, C] : kSizes) {
+    for (const Sizes& size : kSizes) {
+      const auto R = size.R, C = size.C;
       CAPTURE(R);
       CAPTURE(C);
       check_against_reference([&]<class T>(Bench<T>& bench) {
@@ -79,7 +81,8 @@ TEST_CASE("cpu gelu is accurate on the whole line and keeps NaN") {
 }
 
 TEST_CASE("cpu softmax") {
-  for (const auto& [R, C] : kSizes) {
+  for (const Sizes& size : kSizes) {
+    const auto R = size.R, C = size.C;
     CAPTURE(R);
     CAPTURE(C);
     check_against_reference([&]<class T>(Bench<T>& bench) {
