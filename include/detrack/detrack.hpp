@@ -2,6 +2,7 @@
 #pragma once
 
 #include "detrack/core/version.hpp"
+#include "detrack/cpu/backend.hpp"
 #include "detrack/io/safetensors.hpp"
 #include "detrack/io/state_dict.hpp"
 #include "detrack/model/detrack.hpp"

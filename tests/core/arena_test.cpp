@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <stdexcept>
 
-#include "core/error_of.hpp"
+#include "tests/support/error_of.hpp"
 #include "detrack/core/dtype.hpp"
 
 using namespace detrack;

@@ -7,7 +7,7 @@
 #include <locale>
 #include <string>
 
-#include "core/error_of.hpp"
+#include "tests/support/error_of.hpp"
 #include "detrack/core/device.hpp"
 
 using namespace detrack;

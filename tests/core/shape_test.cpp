@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <limits>
 
-#include "core/error_of.hpp"
+#include "tests/support/error_of.hpp"
 
 using namespace detrack;
 using test::error_of;

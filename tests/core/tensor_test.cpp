@@ -7,7 +7,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "core/error_of.hpp"
+#include "tests/support/error_of.hpp"
 #include "detrack/core/dtype.hpp"
 
 using namespace detrack;

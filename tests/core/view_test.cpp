@@ -8,7 +8,7 @@
 #include <limits>
 #include <numeric>
 
-#include "core/error_of.hpp"
+#include "tests/support/error_of.hpp"
 
 using namespace detrack;
 using test::error_of;

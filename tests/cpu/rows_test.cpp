@@ -6,15 +6,15 @@ using namespace detrack::cpu_test;
 
 namespace {
 
-struct Sizes {
+struct RowSizes {
   std::int64_t R, C;
 };
-constexpr Sizes kSizes[] = {{1, 1}, {1, 33}, {3, 7}, {4, 16}, {9, 48}, {17, 65}, {130, 192}, {448, 33}};
+constexpr RowSizes kSizes[] = {{1, 1}, {1, 33}, {3, 7}, {4, 16}, {9, 48}, {17, 65}, {130, 192}, {448, 33}};
 
 }  // namespace
 
 TEST_CASE("cpu layer norm") {
-  for (const Sizes& size : kSizes) {
+  for (const RowSizes& size : kSizes) {
     const auto R = size.R, C = size.C;
     CAPTURE(R);
     CAPTURE(C);
@@ -48,7 +48,7 @@ TEST_CASE("cpu layer norm") {
 
 TEST_CASE("cpu activation") {
   for (const Activation kind : {Activation::identity, Activation::relu, Activation::gelu, Activation::sigmoid})
-    for (const Sizes& size : kSizes) {
+    for (const RowSizes& size : kSizes) {
       const auto R = size.R, C = size.C;
       CAPTURE(R);
       CAPTURE(C);
@@ -81,7 +81,7 @@ TEST_CASE("cpu gelu is accurate on the whole line and keeps NaN") {
 }
 
 TEST_CASE("cpu softmax") {
-  for (const Sizes& size : kSizes) {
+  for (const RowSizes& size : kSizes) {
     const auto R = size.R, C = size.C;
     CAPTURE(R);
     CAPTURE(C);

@@ -1,58 +1,6 @@
 // A second run of the same shapes allocates nothing; contexts say what they are and refuse what they cannot be.
-#include <atomic>
-#include <cstdlib>
-#include <new>
-
 #include "cpu_support.hpp"
-
-namespace {
-std::atomic<long> allocations{0};
-
-void* counted(std::size_t size, std::size_t alignment) {
-  ++allocations;
-  void* memory = nullptr;
-  if (posix_memalign(&memory, alignment < sizeof(void*) ? sizeof(void*) : alignment, size ? size : 1) != 0)
-    throw std::bad_alloc();
-  return memory;
-}
-}  // namespace
-
-void* operator new(std::size_t size) {
-  return counted(size, alignof(std::max_align_t));
-}
-void* operator new[](std::size_t size) {
-  return counted(size, alignof(std::max_align_t));
-}
-void* operator new(std::size_t size, std::align_val_t alignment) {
-  return counted(size, static_cast<std::size_t>(alignment));
-}
-void* operator new[](std::size_t size, std::align_val_t alignment) {
-  return counted(size, static_cast<std::size_t>(alignment));
-}
-void operator delete(void* memory) noexcept {
-  std::free(memory);
-}
-void operator delete[](void* memory) noexcept {
-  std::free(memory);
-}
-void operator delete(void* memory, std::size_t) noexcept {
-  std::free(memory);
-}
-void operator delete[](void* memory, std::size_t) noexcept {
-  std::free(memory);
-}
-void operator delete(void* memory, std::align_val_t) noexcept {
-  std::free(memory);
-}
-void operator delete[](void* memory, std::align_val_t) noexcept {
-  std::free(memory);
-}
-void operator delete(void* memory, std::size_t, std::align_val_t) noexcept {
-  std::free(memory);
-}
-void operator delete[](void* memory, std::size_t, std::align_val_t) noexcept {
-  std::free(memory);
-}
+#include "tests/support/count_allocations.hpp"
 
 using namespace detrack;
 using namespace detrack::cpu_test;
@@ -105,10 +53,7 @@ TEST_CASE("cpu: the second run allocates nothing") {
     backend.run(Add<float>{.a = x.view(), .b = out.view(), .y = dx.view()});
   };
   step();
-  const long before = allocations;
-  step();
-  const long after = allocations;
-  CHECK(after == before);
+  CHECK(detrack::test::count_allocations(step) == 0);
 }
 
 TEST_CASE("cpu: contexts say what they are and refuse what they cannot be") {

@@ -18,8 +18,10 @@
 #include "fuzz/mutate.hpp"
 #include "io/craft.hpp"
 #include "io/temporary_folder.hpp"
+#include "tests/support/error_of.hpp"
 
 using namespace detrack;
+using test::error_of;
 using test::craft;
 
 namespace {
@@ -51,18 +53,6 @@ void check_refused(const std::string& header, std::size_t data_size, const std::
 /// A file with the single tensor "t".
 void check_tensor_refused(const std::string& tensor, std::size_t data_size, const std::string& because) {
   check_refused("{\"t\":" + tensor + "}", data_size, because);
-}
-
-template <class F>
-std::string error_of(ErrorCode code, F&& f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    CHECK(to_string(error.code()) == to_string(code));
-    return error.what();
-  }
-  FAIL_CHECK("no error was thrown");
-  return "";
 }
 
 template <class T>

@@ -11,8 +11,10 @@
 
 #include "detrack/core/tensor.hpp"
 #include "io/temporary_folder.hpp"
+#include "tests/support/error_of.hpp"
 
 using namespace detrack;
+using test::error_of;
 
 namespace {
 
@@ -58,18 +60,6 @@ Model<T> small_model(float value = 0) {
   model.add("scale", {}, value * 3);
   model.add("none", {0, 4});
   return model;
-}
-
-template <class F>
-std::string error_of(ErrorCode code, F&& f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    CHECK(to_string(error.code()) == to_string(code));
-    return error.what();
-  }
-  FAIL_CHECK("no error was thrown");
-  return "";
 }
 
 std::size_t resident_bytes() {

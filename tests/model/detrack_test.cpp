@@ -8,11 +8,13 @@
 #include "detrack/ops/reference_backend.hpp"
 #include "tests/support/compare.hpp"
 #include "tests/support/count_allocations.hpp"
+#include "tests/support/error_of.hpp"
 #include "tests/support/small_model.hpp"
 
 namespace {
 
 using namespace detrack;
+using test::error_of;
 using test::Sample;
 using test::small_config;
 
@@ -25,18 +27,6 @@ void check_bit_equal(const View<X>& a, const View<X>& b) {
   const test::Verdict verdict = test::compare(test::to_array(a), test::to_array(b), {});
   CAPTURE(verdict.why);
   CHECK(bool(verdict));
-}
-
-template <class F>
-std::string message(ErrorCode code, F&& f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    CHECK(error.code() == code);
-    return error.what();
-  }
-  FAIL("expected an error");
-  return "";
 }
 
 bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
@@ -206,7 +196,7 @@ TEST_CASE("model: a plan tells exactly the scratch memory a run takes, and too l
 
     auto tight = reference_context<float>();
     tight.arena().reserve(plan<float>(c, run_shape(2), training).arena_bytes - 1);
-    CHECK(contains(message(ErrorCode::out_of_memory, [&] { go(tight); }), "Arena: expected room"));
+    CHECK(contains(error_of(ErrorCode::out_of_memory, [&] { go(tight); }), "Arena: expected room"));
     CHECK(tight.arena().used() == 0);
   }
 }
@@ -250,7 +240,7 @@ TEST_CASE("model: gradients add up over passes, and a pass repeats bit for bit")
   const auto go = [&] {
     return pass.run(ctx, model, sample.in.views(), sample.out.views(), sample.out.iou.view(), sample.targets(), sample.iou_task());
   };
-  CHECK(contains(message(ErrorCode::argument, go), "allocate_gradients"));
+  CHECK(contains(error_of(ErrorCode::argument, go), "allocate_gradients"));
   model.allocate_gradients();
   const PassValues first = go();
   const Tensor<double> once = [&] {
@@ -315,7 +305,7 @@ TEST_CASE("model: wrong shapes are named, with what was expected") {
     ModelInputs<float> in = s.in.views();
     ModelOutputs<float> out = s.out.views();
     change(in, out);
-    return message(ErrorCode::shape, [&] { model.forward(ctx, in, out); });
+    return error_of(ErrorCode::shape, [&] { model.forward(ctx, in, out); });
   };
   CHECK(contains(refused([](auto& in, auto&) { in.search = in.search.slice(3, 0, 31); }), "search: expected (2, 3, 32, 32), got (2, 3, 32, 31)"));
   CHECK(contains(refused([](auto& in, auto&) { in.templates = in.templates.slice(0, 0, 1); }), "templates: expected (2, 2, 3, 16, 16)"));
@@ -328,17 +318,17 @@ TEST_CASE("model: wrong shapes are named, with what was expected") {
   Tensor<double> long_trajectory({2, 4, 4});
   ModelInputs<float> in = s.in.views();
   in.trajectory = long_trajectory.view();
-  CHECK(contains(message(ErrorCode::shape, [&] { model.forward(ctx, in, s.out.views()); }), "trajectory: expected at most 3 boxes, got 4"));
+  CHECK(contains(error_of(ErrorCode::shape, [&] { model.forward(ctx, in, s.out.views()); }), "trajectory: expected at most 3 boxes, got 4"));
   in = s.in.views();
   in.start_box = {};
-  CHECK(contains(message(ErrorCode::argument, [&] { model.forward(ctx, in, s.out.views()); }), "start_box"));
+  CHECK(contains(error_of(ErrorCode::argument, [&] { model.forward(ctx, in, s.out.views()); }), "start_box"));
   CHECK(ctx.arena().used() == 0);
 
   TrainingPass<float> pass(c, {});
   model.allocate_gradients();
   LossTargets targets = s.targets();
   targets.t = targets.t.first(1);
-  CHECK(contains(message(ErrorCode::argument,
+  CHECK(contains(error_of(ErrorCode::argument,
                          [&] { pass.run(ctx, model, s.in.views(), s.out.views(), s.out.iou.view(), targets, s.iou_task()); }),
                  "targets: expected 2 samples, got 1"));
 }

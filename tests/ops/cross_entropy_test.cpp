@@ -47,12 +47,12 @@ TEST_CASE("cross entropy: the word is the target's floor, clamped; NaN is word 0
 }
 
 TEST_CASE("cross entropy: a Gaussian target is symmetric about its centre and stays finite far outside") {
-  const auto q = reference::target_distribution(2.5, 1, 5);
-  CHECK(q[0] == doctest::Approx(q[4]));
-  CHECK(q[2] / q[1] == doctest::Approx(std::exp(0.5)));
-  CHECK(q[0] + q[1] + q[2] + q[3] + q[4] == doctest::Approx(1));
-  CHECK(reference::target_distribution(1e6, 1, 5)[4] == doctest::Approx(1));
-  CHECK(reference::target_distribution(-1e6, 0.5, 5)[0] == doctest::Approx(1));
+  const reference::TargetDistribution q(2.5, 1, 5);
+  CHECK(q(0) == doctest::Approx(q(4)));
+  CHECK(q(2) / q(1) == doctest::Approx(std::exp(0.5)));
+  CHECK(q(0) + q(1) + q(2) + q(3) + q(4) == doctest::Approx(1));
+  CHECK(reference::TargetDistribution(1e6, 1, 5)(4) == doctest::Approx(1));
+  CHECK(reference::TargetDistribution(-1e6, 0.5, 5)(0) == doctest::Approx(1));
 }
 
 TEST_CASE("cross entropy: a narrow Gaussian is the single word") {

@@ -9,7 +9,10 @@
 namespace detrack::test {
 
 /// Runs a case on a context of any backend and scalar, and on the reference in double. Each element may differ by `bound`
-/// times the largest of its array.
+/// times the largest of its array, which counts as at least kCancelled: some results are zeros left over when numbers of
+/// that size cancel (layer norm of one column, attention to one key), and how they do depends on fused multiply-adds.
+inline constexpr double kCancelled = 4;
+
 template <class T, class Case>
 Verdict matches_reference(const Case& c, Context<T>& ctx, double bound, Layout layout = kPacked) {
   auto reference_ctx = reference_context<double>();
@@ -26,7 +29,7 @@ Verdict matches_reference(const Case& c, Context<T>& ctx, double bound, Layout l
       if (std::isfinite(x)) largest = std::max(largest, std::abs(x));
     const Infinities infinities = reference.infinite_ok(name) ? Infinities::expected : Infinities::refused;
     const Verdict verdict =
-        compare(memory.values(name), expected, {.atol = bound * std::max(largest, 1e-3), .infinities = infinities});
+        compare(memory.values(name), expected, {.atol = bound * std::max(largest, kCancelled), .infinities = infinities});
     if (!verdict) return reject(c.name(), ": ", name, ": ", verdict.why);
   }
   return {};
