@@ -1,0 +1,30 @@
+# Our own programs (tests, benchmarks, examples): their flags, and the function that adds one.
+if(NOT TARGET detrack::openmp)
+  message(FATAL_ERROR "detrack's own programs need OpenMP: install it for this compiler (clang on Debian: libomp-dev)")
+endif()
+
+add_library(detrack_build_flags INTERFACE)
+target_link_libraries(detrack_build_flags INTERFACE detrack::openmp)
+target_compile_options(detrack_build_flags INTERFACE -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror)
+if(DETRACK_ARCH)
+  target_compile_options(detrack_build_flags INTERFACE -march=${DETRACK_ARCH})
+endif()
+
+# detrack_add_program(<name> <source>...) builds <name> in the build folder's image of the current folder.
+# The target's own name carries the folder, so that tests/train and examples/train can both exist.
+function(detrack_add_program name)
+  cmake_path(GET CMAKE_CURRENT_SOURCE_DIR FILENAME folder)
+  set(target detrack_${folder}_${name})
+  add_executable(${target} ${ARGN})
+  target_link_libraries(${target} PRIVATE detrack_build_flags)
+  set_target_properties(${target} PROPERTIES OUTPUT_NAME ${name} CXX_EXTENSIONS OFF)
+endfunction()
+
+# Every .cpp of the current folder whose name matches is a program.
+function(detrack_add_programs_matching pattern)
+  file(GLOB sources CONFIGURE_DEPENDS ${pattern})
+  foreach(source IN LISTS sources)
+    cmake_path(GET source STEM name)
+    detrack_add_program(${name} ${source})
+  endforeach()
+endfunction()

@@ -1,0 +1,204 @@
+// The floors of the house: reads every #include of include/detrack and finds those that climb.
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace {
+
+namespace fs = std::filesystem;
+
+const std::map<std::string, int> kFloors{{"core", 0}, {"ops", 1},   {"image", 1}, {"io", 1},    {"video", 2}, {"cpu", 2},
+                                         {"nn", 3},   {"model", 4}, {"data", 5},  {"track", 5}, {"eval", 6},  {"train", 7}};
+
+// Folder, or one file, and how the outside headers start that it may include besides the standard library's.
+const std::map<std::string, std::vector<std::string>> kOutside{{"cpu", {"Eigen/", "omp.h"}},
+                                                               {"io", {"nlohmann/", "fcntl.h", "sys/", "unistd.h"}},
+                                                               {"model", {"nlohmann/"}},
+                                                               {"image/stb.hpp", {"stb/"}},
+                                                               {"video", {"libav", "libsw"}}};
+
+// Words that code (comments are free to speak of anything) may use in cpu/ only, and words that nn and model may not use.
+const std::vector<std::string> kCpuWords{"Eigen", "pragma omp", "_OPENMP"};
+const std::vector<std::string> kCudaWords{"cuda", "CUDA"};
+
+// Headers that a program includes by name; the umbrella leaves them out.
+const std::set<std::string> kOptIn{"cuda.hpp", "image/stb.hpp"};
+const std::set<std::string> kOptInFolders{"video"};
+
+std::string folder_of(const std::string& file) {
+  return file.substr(0, file.find('/'));
+}
+
+bool may_include(const std::string& who, const std::string& header) {
+  const auto rule = kOutside.find(who);
+  return rule != kOutside.end() &&
+         std::any_of(rule->second.begin(), rule->second.end(), [&](const auto& start) { return header.starts_with(start); });
+}
+
+/// What is wrong with `file` (a path below include/detrack) including `header`; empty if nothing is.
+std::string breach(const std::string& file, const std::string& header, bool quoted) {
+  const bool ours = header.starts_with("detrack/");
+  if (quoted != ours) return quoted ? "quotes are for detrack/... only" : "detrack's own headers stand in quotes";
+  const std::string folder = folder_of(file);
+  const bool outermost = folder == file;  // detrack.hpp, cuda.hpp
+  if (!ours) {
+    const bool standard = header.find_first_of("/.") == std::string::npos;
+    const bool allowed = standard || may_include(folder, header) || may_include(file, header);
+    return allowed ? "" : "not a standard header, and not one this folder may use";
+  }
+  const std::string target = header.substr(std::string("detrack/").size());
+  const std::string target_folder = folder_of(target);
+  if (target_folder == target) return "nothing includes the outermost headers";
+  if (!kFloors.contains(target_folder)) return "an unknown folder";
+  if (outermost || folder == target_folder) return "";
+  if (!kFloors.contains(folder)) return "from an unknown folder";
+  if (kFloors.at(target_folder) >= kFloors.at(folder)) return "not a lower floor";
+  const bool any_backend = folder == "nn" || folder == "model";
+  if (any_backend && kFloors.at(target_folder) == 2) return "nn and model know no backend";
+  return "";
+}
+
+struct Report {
+  std::vector<std::string> breaches;
+  std::map<std::string, std::set<std::string>> includes;  ///< header to the detrack headers it includes
+};
+
+bool any_in(const std::string& text, const std::vector<std::string>& words) {
+  return std::any_of(words.begin(), words.end(), [&](const auto& word) { return text.find(word) != std::string::npos; });
+}
+
+/// `#  include <x> // y` as {"<x>"}, any other line as {}.
+std::string included(const std::string& line) {
+  const auto skip = [&](std::size_t at) { return std::min(line.find_first_not_of(" \t", at), line.size()); };
+  const std::size_t hash = skip(0);
+  if (hash == line.size() || line[hash] != '#') return {};
+  const std::size_t word = skip(hash + 1);
+  if (line.compare(word, 7, "include") != 0) return {};
+  const std::size_t begin = skip(word + 7), end = line.find_first_of(">\"", begin + 1);
+  return end == std::string::npos ? "" : line.substr(begin, end + 1 - begin);
+}
+
+/// Reads every header below `root` (include/detrack).
+Report read_tree(const fs::path& root) {
+  Report report;
+  for (const auto& entry : fs::recursive_directory_iterator(root)) {
+    if (!entry.is_regular_file()) continue;
+    const std::string file = entry.path().lexically_relative(root).generic_string(), folder = folder_of(file);
+    auto& includes = report.includes[file];
+    const auto complain = [&](const std::string& what) { report.breaches.push_back(file + ": " + what); };
+
+    std::ifstream in(entry.path());
+    bool once = false;
+    int number = 0;
+    for (std::string line; std::getline(in, line);) {
+      if (++number == 1 && !line.starts_with("// ")) complain("the first line must say what the file is for");
+      once = once || line == "#pragma once";
+      if (const std::string name = included(line); !name.empty()) {
+        const std::string header = name.substr(1, name.size() - 2);
+        if (const auto what = breach(file, header, name[0] == '"'); !what.empty()) complain(name + ": " + what);
+        if (header.starts_with("detrack/")) includes.insert(header.substr(std::string("detrack/").size()));
+        continue;
+      }
+      const std::string code = line.substr(0, line.find("//"));
+      if (folder != "cpu" && any_in(code, kCpuWords))
+        complain("line " + std::to_string(number) + ": only cpu/ uses Eigen and OpenMP");
+      if ((folder == "nn" || folder == "model") && any_in(code, kCudaWords))
+        complain("line " + std::to_string(number) + ": nn and model know no backend");
+    }
+    if (!once) complain("no #pragma once");
+  }
+  return report;
+}
+
+/// Headers that including `start` brings in, itself among them.
+std::set<std::string> reach(const Report& report, const std::string& start) {
+  std::set<std::string> seen;
+  std::vector<std::string> todo{start};
+  while (!todo.empty()) {
+    const std::string file = todo.back();
+    todo.pop_back();
+    if (!seen.insert(file).second || !report.includes.contains(file)) continue;
+    const auto& next = report.includes.at(file);
+    todo.insert(todo.end(), next.begin(), next.end());
+  }
+  return seen;
+}
+
+/// A small tree that a test fills with files, removed at its end.
+class Tree {
+ public:
+  Tree() { fs::create_directories(root_); }
+  ~Tree() { fs::remove_all(root_); }
+  void write(const std::string& file, const std::string& text) const {
+    fs::create_directories((root_ / file).parent_path());
+    std::ofstream(root_ / file) << "// Purpose.\n#pragma once\n" << text << '\n';
+  }
+  const fs::path& root() const { return root_; }
+
+ private:
+  fs::path root_ = fs::temp_directory_path() / ("detrack_floors_test." + std::to_string(::getpid()));
+};
+
+}  // namespace
+
+TEST_CASE("every include of the library keeps to its floor") {
+  const Report report = read_tree(fs::path(DETRACK_SOURCE_DIR) / "include/detrack");
+  CHECK(report.includes.size() > 30);
+  for (const auto& what : report.breaches) FAIL_CHECK(what);
+}
+
+TEST_CASE("the umbrella reaches every header but the opt-in ones") {
+  const Report report = read_tree(fs::path(DETRACK_SOURCE_DIR) / "include/detrack");
+  const auto reached = reach(report, "detrack.hpp");
+  for (const auto& [file, includes] : report.includes)
+    CHECK_MESSAGE(reached.contains(file) == !(kOptIn.contains(file) || kOptInFolders.contains(folder_of(file))), file);
+}
+
+TEST_CASE("a tree that keeps to its floors passes") {
+  const Tree tree;
+  tree.write("core/a.hpp", "#include <vector>");
+  tree.write("ops/b.hpp", "#include \"detrack/core/a.hpp\"\n#include \"detrack/ops/c.hpp\"");
+  tree.write("cpu/d.hpp", "#include <Eigen/Core>\n#include \"detrack/ops/b.hpp\"\n#pragma omp parallel for");
+  tree.write("nn/e.hpp", "#include \"detrack/ops/b.hpp\"\n// Eigen and CUDA may be spoken of here");
+  tree.write("detrack.hpp", "#include \"detrack/nn/e.hpp\"");
+  const Report report = read_tree(tree.root());
+  for (const auto& what : report.breaches) FAIL_CHECK(what);
+  CHECK(reach(report, "detrack.hpp") ==
+        std::set<std::string>{"detrack.hpp", "nn/e.hpp", "ops/b.hpp", "core/a.hpp", "ops/c.hpp"});
+}
+
+TEST_CASE("each breach is found") {
+  const std::map<std::string, std::string> breaches{
+      {"core/climbs.hpp", "#include \"detrack/ops/add.hpp\""},
+      {"core/outside.hpp", "#include <Eigen/Core>"},
+      {"core/spaced.hpp", "  #  include  <nlohmann/json.hpp>"},
+      {"ops/sibling.hpp", "#include \"detrack/io/json.hpp\""},
+      {"ops/openmp.hpp", "#pragma omp parallel for"},
+      {"io/eigen.hpp", "#include <Eigen/Core>"},
+      {"image/stb_elsewhere.hpp", "#include <stb/stb_image.h>"},
+      {"nn/backend.hpp", "#include \"detrack/cpu/backend.hpp\""},
+      {"nn/names.hpp", "using Matrix = Eigen::MatrixXf;"},
+      {"model/names.hpp", "cudaStream_t stream;"},
+      {"track/sibling.hpp", "#include \"detrack/data/sequence.hpp\""},
+      {"eval/climbs.hpp", "#include \"detrack/train/loss.hpp\""},
+      {"train/umbrella.hpp", "#include \"detrack/detrack.hpp\""},
+      {"train/relative.hpp", "#include \"loss.hpp\""},
+      {"train/brackets.hpp", "#include <detrack/core/view.hpp>"},
+      {"attic/unknown.hpp", "#include \"detrack/core/view.hpp\""},
+      {"core/unknown.hpp", "#include \"detrack/attic/view.hpp\""},
+  };
+  for (const auto& [file, text] : breaches) {
+    const Tree tree;
+    tree.write(file, text);
+    const auto found = read_tree(tree.root()).breaches;
+    REQUIRE_MESSAGE(found.size() == 1, file);
+    CHECK(found[0].starts_with(file + ": "));
+  }
+}
