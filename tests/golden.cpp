@@ -6,7 +6,7 @@
 
 #include "detrack/cpu/backend.hpp"
 #include "detrack/ops/reference_backend.hpp"
-#include "support/golden.hpp"
+#include "tests/support/golden.hpp"
 
 namespace {
 

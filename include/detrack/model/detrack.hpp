@@ -129,9 +129,10 @@ class DeTrack {
 
   /// Adds the gradients of <logits, dlogits> + <step_logits, dstep_logits> + <image, dimage> to the parameters' gradients.
   /// dstep_logits may be absent. dimage (B, N, C) is overwritten: pass zeros, or what the IoU head sends back.
+  /// Errors: argument, before allocate_gradients(); shape.
   void backward(Context<T>& ctx, const Saved& saved, View<const stat_t<T>> dlogits, View<const stat_t<T>> dstep_logits,
                 View<T> dimage) {
-    if (!store_.gradients()) fail(ErrorCode::argument, "DeTrack::backward: gradients: expected allocate_gradients() first, got none");
+    require_gradients();
     const ArenaScope scope(ctx.arena());
     const auto allocate = [&](const Shape& shape) { return ctx.arena().template allocate<T>(shape); };
     const View<T> dsteps = allocate(saved.steps.shape());
@@ -183,6 +184,7 @@ class DeTrack {
   }
   /// diou (B, 1). Overwrites dimage (B, N, C).
   void predict_iou_backward(Context<T>& ctx, View<const T> diou, const IouSaved& saved, View<T> dimage) {
+    require_gradients();
     const ArenaScope scope(ctx.arena());
     const View<T> dtokens = ctx.arena().template allocate<T>({diou.extent(0), 4, config_.width});
     iou.backward(ctx, diou, saved.head, dtokens, dimage);
@@ -190,6 +192,10 @@ class DeTrack {
   }
 
  private:
+  void require_gradients() {
+    if (!store_.gradients()) fail(ErrorCode::argument, kName, ": gradients: expected allocate_gradients() before a backward, got none");
+  }
+
   View<T> embed_trajectory(Context<T>& ctx, const ModelInputs<T>& in, Saved* saved) const {
     if (!in.trajectory || in.trajectory.numel() == 0) return {};
     const std::int64_t B = in.trajectory.extent(0), k = in.trajectory.extent(1);

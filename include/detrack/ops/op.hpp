@@ -85,8 +85,16 @@ Span span_of(const View<X>& view) {
   return {begin, begin + (static_cast<std::uintptr_t>(last) + 1) * sizeof(X)};
 }
 
-/// An output may not start where another view starts, nor, where both are contiguous, overlap it. (Interleaved strided
-/// views of one buffer, as the q, k and v of one projection are, overlap in range but not in elements.)
+template <class X, class Y>
+bool same_layout(const View<X>& a, const View<Y>& b) {
+  if (!(a.shape() == b.shape())) return false;
+  for (int i = 0; i < a.rank(); ++i)
+    if (a.extent(i) > 1 && a.stride(i) != b.stride(i)) return false;
+  return true;
+}
+
+/// An output may not start where another view starts (unless that is an input it may be, kInPlace), nor, where both are contiguous, overlap it. (Interleaved strided views of one buffer, as the q, k and v of one projection
+/// are, overlap in range but not in elements.)
 template <class Op, class Out>
 void check_alias(const Op& op, const char* out_name, const View<Out>& out) {
   const Span a = span_of(out);
@@ -97,7 +105,7 @@ void check_alias(const Op& op, const char* out_name, const View<Out>& out) {
     const bool same = a.begin == b.begin;
     const bool overlap = out.contiguous() && view.contiguous() && a.begin < b.end && b.begin < a.end;
     if (!same && !overlap) return;
-    if (same && out.shape() == view.shape() && in_place<Op>(name)) return;
+    if (same && same_layout(out, view) && in_place<Op>(name)) return;
     fail(ErrorCode::alias, Op::kName, ": ", out_name, ": expected memory of its own, got an overlap with ", name);
   });
 }
