@@ -1,0 +1,262 @@
+// Attention forward and backward over tiles of queries and keys: scores live in one tile of scratch, never in memory.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "detrack/cpu/math.hpp"
+#include "detrack/cpu/micro_kernel.hpp"
+#include "detrack/cpu/pack.hpp"
+#include "detrack/cpu/team.hpp"
+#include "detrack/ops/attention.hpp"
+
+namespace detrack::cpu {
+inline namespace DETRACK_CPU_ISA {
+
+/// One head's matrix: `rows` tokens of D contiguous elements, `stride` apart.
+template <class T>
+struct Head {
+  T* data;
+  std::int64_t stride;
+};
+template <class T>
+Head<T> head_of(const View<T>& view, std::int64_t b, std::int64_t h) {
+  return {view.data() + b * view.stride(0) + h * view.stride(2), view.stride(1)};
+}
+
+template <class T>
+constexpr std::int64_t whole_vectors(std::int64_t count) {
+  return (count + kLanes<T> - 1) / kLanes<T> * kLanes<T>;
+}
+
+/// C = or += A B for any number of rows and columns: padded buffers, B's rows ldb apart. Panels of columns outermost, so
+/// that one of B stays in the first-level cache.
+template <class T, AccessA Access>
+void multiply_block(std::int64_t rows, std::int64_t columns, std::int64_t K, const T* a, std::int64_t lda, const T* b,
+                    std::int64_t ldb, T* c, std::int64_t ldc, bool add) {
+  const std::int64_t vectors = (columns + kLanes<T> - 1) / kLanes<T>;
+  const std::int64_t panels = (vectors + kTileVectors - 1) / kTileVectors;
+  for (std::int64_t panel = 0; panel < panels; ++panel) {
+    const std::int64_t begin = panel * vectors / panels, end = (panel + 1) * vectors / panels;
+    for (std::int64_t i = 0; i < rows; i += kTileRows)
+      multiply_rows<T, Access>(std::min<std::int64_t>(kTileRows, rows - i), end - begin, K,
+                               Access == AccessA::rows ? a + i * lda : a + i, lda, b + begin * kLanes<T>, ldb,
+                               c + i * ldc + begin * kLanes<T>, ldc, add);
+  }
+}
+
+/// Copies rows of a head, scaled and padded to whole vectors.
+template <class T>
+void copy_rows(const T* from, std::int64_t stride, std::int64_t rows, std::int64_t D, T scale, T* to, std::int64_t ld) {
+  constexpr std::int64_t L = kLanes<T>;
+  for (std::int64_t i = 0; i < rows; ++i) {
+    std::int64_t d = 0;
+    for (; d + L <= D; d += L) store(to + i * ld + d, load(from + i * stride + d) * scale);
+    if (d < D) store(to + i * ld + d, load_some(from + i * stride + d, D - d) * scale);
+  }
+}
+
+/// Rows of scratch, scaled, to a head.
+template <class T>
+void store_rows(const T* from, std::int64_t ld, std::int64_t rows, std::int64_t D, T scale, T* to, std::int64_t stride) {
+  constexpr std::int64_t L = kLanes<T>;
+  for (std::int64_t i = 0; i < rows; ++i) {
+    std::int64_t d = 0;
+    for (; d + L <= D; d += L) store(to + i * stride + d, load(from + i * ld + d) * scale);
+    if (d < D) store_some(to + i * stride + d, load(from + i * ld + d) * scale, D - d);
+  }
+}
+
+/// Tiles. They follow from the shape alone, so neither threads nor the batch change a result.
+template <class T>
+struct AttentionTiles {
+  static constexpr std::int64_t kQueries = 4 * kTileRows;
+  static constexpr std::int64_t kForwardKeys = 4 * kTileColumns<T>, kBackwardKeys = 2 * kTileColumns<T>;
+};
+
+/// Sets the scores that a query may not see to -infinity.
+template <class T>
+void apply_mask(const View<const std::uint8_t>& mask, std::int64_t query, std::int64_t key, std::int64_t queries,
+                std::int64_t keys, T* s, std::int64_t ld) {
+  for (std::int64_t i = 0; i < queries; ++i)
+    for (std::int64_t j = 0; j < keys; ++j)
+      if (mask(query + i, key + j) == 0) s[i * ld + j] = -std::numeric_limits<T>::infinity();
+}
+
+/// Online softmax of a row of scores [Milakov and Gimelshein 2018]: s becomes exp(s - m), the row's running maximum m and
+/// sum are updated, and `y`, the row's weighted sum of values so far, is rescaled to the new maximum.
+template <class T>
+void online_softmax_row(T* s, std::int64_t keys, T& m, T& sum, T* y, std::int64_t width) {
+  constexpr std::int64_t L = kLanes<T>;
+  constexpr T kNothing = -std::numeric_limits<T>::infinity();
+  const std::int64_t whole = keys / L * L;
+  if (whole < keys) store(s + whole, keep_some<T>(load(s + whole), keys - whole, kNothing));
+  Vector<T> top = splat(m);
+  for (std::int64_t j = 0; j < keys; j += L) top = max<T>(load(s + j), top);
+  const T highest = max_lanes<T>(top);
+  const T reference = highest == kNothing ? T(0) : highest;  // a row that sees nothing yet keeps weights of 0
+  Vector<T> total{};
+  for (std::int64_t j = 0; j < keys; j += L) {
+    const Vector<T> p = exp<T>(load(s + j) - reference);
+    store(s + j, p);
+    total += p;
+  }
+  if (highest != m) {
+    const T shrink = exp<T>(splat(m - reference))[0];
+    sum *= shrink;
+    for (std::int64_t d = 0; d < width; d += L) store(y + d, load(y + d) * shrink);
+    m = highest;
+  }
+  sum += sum_lanes<T>(total);
+}
+
+/// Forward of the queries [begin, end) of one head [Dao et al. 2022, algorithm 1, queries outermost].
+template <class T>
+void attend(const AttentionForward<T>& op, std::int64_t b, std::int64_t h, std::int64_t begin, std::int64_t end, T* scratch) {
+  using Tiles = AttentionTiles<T>;
+  const std::int64_t D = op.q.extent(3), Nk = op.k.extent(1), width = whole_vectors<T>(D);
+  const auto q = head_of(op.q, b, h), k = head_of(op.k, b, h), v = head_of(op.v, b, h);
+  const auto y = head_of(op.y, b, h);
+  constexpr std::int64_t ld = Tiles::kForwardKeys;
+  T* const columns = scratch;  // k, by panels of kTileColumns keys
+  T* const values = columns + (Nk + kTileColumns<T>) * D;
+  T* const queries = values + Nk * width;
+  T* const scores = queries + Tiles::kQueries * width;
+  T* const out = scores + Tiles::kQueries * ld;
+  T highest[Tiles::kQueries], sum[Tiles::kQueries];
+
+  for (std::int64_t j = 0; j < Nk; j += kTileColumns<T>)
+    pack_rows(k.data + j * k.stride, k.stride, std::min(kTileColumns<T>, Nk - j), D, columns + j * D, kTileColumns<T>);
+  copy_rows(v.data, v.stride, Nk, D, T(1), values, width);
+
+  for (std::int64_t i = begin; i < end; i += Tiles::kQueries) {
+    const std::int64_t rows = std::min(Tiles::kQueries, end - i);
+    copy_rows(q.data + i * q.stride, q.stride, rows, D, static_cast<T>(op.scale), queries, width);
+    std::fill_n(highest, rows, -std::numeric_limits<T>::infinity());
+    std::fill_n(sum, rows, T(0));
+    std::fill_n(out, rows * width, T(0));
+    for (std::int64_t j = 0; j < Nk; j += Tiles::kForwardKeys) {
+      const std::int64_t keys = std::min(Tiles::kForwardKeys, Nk - j);
+      for (std::int64_t n = 0; n < keys; n += kTileColumns<T>)
+        multiply_block<T, AccessA::rows>(rows, std::min(kTileColumns<T>, keys - n), D, queries, width, columns + (j + n) * D,
+                                         kTileColumns<T>, scores + n, ld, false);
+      if (op.mask) apply_mask(op.mask, i, j, rows, keys, scores, ld);
+      for (std::int64_t r = 0; r < rows; ++r)
+        online_softmax_row(scores + r * ld, keys, highest[r], sum[r], out + r * width, width);
+      multiply_block<T, AccessA::rows>(rows, D, keys, scores, ld, values + j * width, width, out, width, true);
+    }
+    for (std::int64_t r = 0; r < rows; ++r) {
+      const bool sees_a_key = highest[r] != -std::numeric_limits<T>::infinity();
+      store_rows(out + r * width, width, 1, D, sees_a_key ? T(1) / sum[r] : T(0), y.data + (i + r) * y.stride, y.stride);
+      if (op.lse) op.lse(b, h, i + r) = sees_a_key ? highest[r] + std::log(sum[r]) : highest[r];
+    }
+  }
+}
+
+template <class T>
+void run(Team<T>& team, const AttentionForward<T>& op) {
+  using Tiles = AttentionTiles<T>;
+  const std::int64_t B = op.q.extent(0), Nq = op.q.extent(1), H = op.q.extent(2), D = op.q.extent(3), Nk = op.k.extent(1);
+  if (B * Nq * H * D == 0) return;
+  const std::int64_t width = whole_vectors<T>(D);
+  team.reserve((Nk + kTileColumns<T>)*D + Nk * width + Tiles::kQueries * (2 * width + Tiles::kForwardKeys));
+  // Few heads are cut into chunks of queries, each of which packs keys and values again: little beside its products.
+  const std::int64_t tiles = (Nq + Tiles::kQueries - 1) / Tiles::kQueries;
+  const std::int64_t wanted = std::clamp<std::int64_t>((3 * team.threads() + B * H - 1) / (B * H), 1, tiles);
+  const std::int64_t chunk = (tiles + wanted - 1) / wanted * Tiles::kQueries;
+  const std::int64_t chunks = team.threads() == 1 ? 1 : (Nq + chunk - 1) / chunk;
+  team.parallel(B * H * chunks, op.flops() / 32, [&](std::int64_t task, T* scratch) {
+    const std::int64_t part = task % chunks, h = task / chunks % H, b = task / chunks / H;
+    const std::int64_t begin = chunks == 1 ? 0 : part * chunk;
+    attend(op, b, h, begin, chunks == 1 ? Nq : std::min(begin + chunk, Nq), scratch);
+  });
+}
+
+/// Turns a row of scores into p = exp(s - lse) and a row of dp into ds = p (dp - delta).
+template <class T>
+void softmax_backward_row(T* s, T* dp, std::int64_t keys, T lse, T delta) {
+  constexpr std::int64_t L = kLanes<T>;
+  const bool sees_a_key = lse != -std::numeric_limits<T>::infinity();
+  for (std::int64_t j = 0; j < keys; j += L) {
+    const Vector<T> p = sees_a_key ? exp<T>(load(s + j) - lse) : Vector<T>{};
+    store(s + j, p);
+    store(dp + j, p * (load(dp + j) - delta));
+  }
+}
+
+/// Backward of one head [Dao et al. 2022, algorithm 4]: tiles of keys outermost, whose dk and dv stay in cache; dq of all
+/// queries is summed in scratch. One task a head, so every sum has one order.
+template <class T>
+void attend_backward(const AttentionBackward<T>& op, std::int64_t b, std::int64_t h, T* scratch) {
+  using Tiles = AttentionTiles<T>;
+  constexpr std::int64_t ld = Tiles::kBackwardKeys;
+  const std::int64_t Nq = op.q.extent(1), D = op.q.extent(3), Nk = op.k.extent(1), width = whole_vectors<T>(D);
+  const auto q = head_of(op.q, b, h), k = head_of(op.k, b, h), v = head_of(op.v, b, h);
+  const auto y = head_of(op.y, b, h), dy = head_of(op.dy, b, h);
+  const auto dq = head_of(op.dq, b, h), dk = head_of(op.dk, b, h), dv = head_of(op.dv, b, h);
+  const T scale = static_cast<T>(op.scale);
+  T* const queries = scratch;  // scaled
+  T* const grads = queries + Nq * width;
+  T* const dqueries = grads + Nq * width;
+  T* const delta = dqueries + Nq * width;
+  T* const keys = delta + whole_vectors<T>(Nq);
+  T* const key_columns = keys + ld * width;
+  T* const value_columns = key_columns + ld * D;
+  T* const dkeys = value_columns + ld * D;
+  T* const dvalues = dkeys + ld * width;
+  T* const p = dvalues + ld * width;
+  T* const ds = p + Tiles::kQueries * ld;
+
+  copy_rows(q.data, q.stride, Nq, D, scale, queries, width);
+  copy_rows(dy.data, dy.stride, Nq, D, T(1), grads, width);
+  std::fill_n(dqueries, Nq * width, T(0));
+  for (std::int64_t i = 0; i < Nq; ++i) {
+    T sum = 0;
+    for (std::int64_t d = 0; d < D; ++d) sum += grads[i * width + d] * y.data[i * y.stride + d];
+    delta[i] = sum;
+  }
+  for (std::int64_t j = 0; j < Nk; j += ld) {
+    const std::int64_t count = std::min(ld, Nk - j);
+    copy_rows(k.data + j * k.stride, k.stride, count, D, T(1), keys, width);
+    for (std::int64_t n = 0; n < count; n += kTileColumns<T>) {
+      const std::int64_t columns = std::min(kTileColumns<T>, count - n);
+      pack_rows(k.data + (j + n) * k.stride, k.stride, columns, D, key_columns + n * D, kTileColumns<T>);
+      pack_rows(v.data + (j + n) * v.stride, v.stride, columns, D, value_columns + n * D, kTileColumns<T>);
+    }
+    for (std::int64_t i = 0; i < Nq; i += Tiles::kQueries) {
+      const std::int64_t rows = std::min(Tiles::kQueries, Nq - i);
+      for (std::int64_t n = 0; n < count; n += kTileColumns<T>) {
+        const std::int64_t columns = std::min(kTileColumns<T>, count - n);
+        multiply_block<T, AccessA::rows>(rows, columns, D, queries + i * width, width, key_columns + n * D, kTileColumns<T>,
+                                         p + n, ld, false);
+        multiply_block<T, AccessA::rows>(rows, columns, D, grads + i * width, width, value_columns + n * D, kTileColumns<T>,
+                                         ds + n, ld, false);
+      }
+      if (op.mask) apply_mask(op.mask, i, j, rows, count, p, ld);
+      for (std::int64_t r = 0; r < rows; ++r)
+        softmax_backward_row(p + r * ld, ds + r * ld, count, op.lse(b, h, i + r), delta[i + r]);
+      multiply_block<T, AccessA::columns>(count, D, rows, p, ld, grads + i * width, width, dvalues, width, i > 0);
+      multiply_block<T, AccessA::columns>(count, D, rows, ds, ld, queries + i * width, width, dkeys, width, i > 0);
+      multiply_block<T, AccessA::rows>(rows, D, count, ds, ld, keys, width, dqueries + i * width, width, true);
+    }
+    if (Nq == 0) std::fill_n(dkeys, 2 * ld * width, T(0));  // dvalues follows
+    store_rows(dkeys, width, count, D, T(1), dk.data + j * dk.stride, dk.stride);
+    store_rows(dvalues, width, count, D, T(1), dv.data + j * dv.stride, dv.stride);
+  }
+  store_rows(dqueries, width, Nq, D, scale, dq.data, dq.stride);
+}
+
+template <class T>
+void run(Team<T>& team, const AttentionBackward<T>& op) {
+  using Tiles = AttentionTiles<T>;
+  constexpr std::int64_t ld = Tiles::kBackwardKeys;
+  const std::int64_t B = op.q.extent(0), Nq = op.q.extent(1), H = op.q.extent(2), D = op.q.extent(3);
+  const std::int64_t width = whole_vectors<T>(D);
+  team.reserve(3 * Nq * width + whole_vectors<T>(Nq) + 3 * ld * width + 2 * ld * D + 2 * Tiles::kQueries * ld);
+  team.parallel(B * H, op.flops() / 32,
+                [&](std::int64_t task, T* scratch) { attend_backward(op, task / H, task % H, scratch); });
+}
+
+}  // namespace DETRACK_CPU_ISA
+}  // namespace detrack::cpu

@@ -1,0 +1,69 @@
+// The CPU backend: what takes time is vectorised and threaded here, the rest runs on the reference loops.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "detrack/cpu/activation.hpp"
+#include "detrack/cpu/add.hpp"
+#include "detrack/cpu/attention.hpp"
+#include "detrack/cpu/layer_norm.hpp"
+#include "detrack/cpu/linear.hpp"
+#include "detrack/cpu/patchify.hpp"
+#include "detrack/cpu/softmax.hpp"
+#include "detrack/ops/reference_backend.hpp"
+
+namespace detrack::cpu {
+inline namespace DETRACK_CPU_ISA {
+
+struct CpuOptions {
+  int threads = 0;  ///< 0: all of the machine's (1 without OpenMP)
+};
+
+/// T is float or double. Results do not depend on the number of threads. Scratch memory grows when a shape is first met and
+/// is kept, so running the same shapes again allocates nothing. Like its context, it serves one thread at a time.
+template <class T>
+class CpuBackend final : public ReferenceBackend<T> {
+ public:
+  /// Errors: argument, not_available (see Team).
+  explicit CpuBackend(const CpuOptions& options = {}) : team_(options.threads) {}
+
+  std::string describe() const override {
+    const int threads = team_.threads();
+    return "cpu: " + std::to_string(threads) + (threads == 1 ? " thread, " : " threads, ") + std::to_string(8 * kVectorBytes) +
+           "-bit vectors, " + (sizeof(T) == 4 ? "float32" : "float64") + (kOpenMp ? ", OpenMP" : ", built without OpenMP");
+  }
+
+  using ReferenceBackend<T>::run;
+#define DETRACK_CPU_OP(Op) \
+  void run(const Op<T>& op) override { cpu::run(team_, op); }
+  DETRACK_CPU_OP(LinearForward)
+  DETRACK_CPU_OP(LinearBackward)
+  DETRACK_CPU_OP(SimilarityForward)
+  DETRACK_CPU_OP(SimilarityBackward)
+  DETRACK_CPU_OP(LayerNormForward)
+  DETRACK_CPU_OP(LayerNormBackward)
+  DETRACK_CPU_OP(ActivationForward)
+  DETRACK_CPU_OP(ActivationBackward)
+  DETRACK_CPU_OP(SoftmaxForward)
+  DETRACK_CPU_OP(SoftmaxBackward)
+  DETRACK_CPU_OP(AttentionForward)
+  DETRACK_CPU_OP(AttentionBackward)
+  DETRACK_CPU_OP(PatchifyForward)
+  DETRACK_CPU_OP(PositionEmbeddingForward)
+#undef DETRACK_CPU_OP
+  void run(const Add<T>& op) override { rows_are_contiguous(op) ? cpu::run(team_, op) : ReferenceBackend<T>::run(op); }
+  void run(const Fill<T>& op) override { unit_stride(op.y) ? cpu::run(team_, op) : ReferenceBackend<T>::run(op); }
+
+ private:
+  Team<T> team_;
+};
+
+/// Errors: argument, not_available (more than one thread without OpenMP).
+template <class T>
+Context<T> make_context(const CpuOptions& options = {}) {
+  return Context<T>(std::make_shared<CpuBackend<T>>(options), host_allocator());
+}
+
+}  // namespace DETRACK_CPU_ISA
+}  // namespace detrack::cpu

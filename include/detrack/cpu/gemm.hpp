@@ -1,0 +1,174 @@
+// Blocked matrix product with a fused epilogue.
+#pragma once
+
+#include <algorithm>
+
+#include "detrack/cpu/math.hpp"
+#include "detrack/cpu/micro_kernel.hpp"
+#include "detrack/cpu/pack.hpp"
+#include "detrack/cpu/team.hpp"
+
+namespace detrack::cpu {
+inline namespace DETRACK_CPU_ISA {
+
+/// How B (K x N) lies in memory: B(k, n) = b[k ldb + n] (columns, a gradient through a weight), or b[n ldb + k] (rows, a weight as PyTorch
+/// stores it).
+enum class AccessB { rows, columns };
+
+/// z = alpha (A B + bias) + residual;  pre = z;  c = activation(z).
+/// A is M x K, B is K x N; bias (N), residual and pre (M x N) may be null. c may be residual.
+template <class T>
+struct Product {
+  std::int64_t M = 0, N = 0, K = 0;
+  const T* a = nullptr;
+  std::int64_t lda = 0;
+  AccessA access_a = AccessA::rows;
+  const T* b = nullptr;
+  std::int64_t ldb = 0;
+  AccessB access_b = AccessB::rows;
+  T alpha = 1;
+  const T* bias = nullptr;
+  const T* residual = nullptr;
+  std::int64_t ldr = 0;
+  Activation activation = Activation::identity;
+  T* pre = nullptr;
+  std::int64_t ldp = 0;
+  T* c = nullptr;
+  std::int64_t ldc = 0;
+};
+
+/// Adds a tile of A B, summed over one block of K, to what c holds; the first block brings bias and residual instead,
+/// and the last one writes pre and applies the activation.
+template <class T>
+void finish_tile(const Product<T>& p, const T* tile, std::int64_t ldt, std::int64_t row, std::int64_t rows,
+                 std::int64_t column, std::int64_t columns, bool first, bool last) {
+  constexpr std::int64_t L = kLanes<T>;
+  with_activation(last ? p.activation : Activation::identity, [&](auto kind) __attribute__((always_inline)) {
+    for (std::int64_t i = 0; i < rows; ++i) {
+      T* c = p.c + (row + i) * p.ldc + column;
+      T* pre = last && p.pre ? p.pre + (row + i) * p.ldp + column : nullptr;
+      const T* base = !first ? c : p.residual ? p.residual + (row + i) * p.ldr + column : nullptr;
+      const T* bias = first && p.bias ? p.bias + column : nullptr;
+      for (std::int64_t j = 0; j < columns; j += L) {
+        const std::int64_t left = columns - j;
+        Vector<T> z = load(tile + i * ldt + j);
+        if (left >= L) {
+          if (bias) z += load(bias + j);
+          z *= p.alpha;
+          if (base) z += load(base + j);
+          if (pre) store(pre + j, z);
+          store(c + j, activate<T, decltype(kind)::value>(z));
+        } else {
+          if (bias) z += load_some(bias + j, left);
+          z *= p.alpha;
+          if (base) z += load_some(base + j, left);
+          if (pre) store_some(pre + j, z, left);
+          store_some(c + j, activate<T, decltype(kind)::value>(z), left);
+        }
+      }
+    }
+  });
+}
+
+/// Sizes of the blocks. They follow from the shape, but for how tiles are grouped into tasks, which no result depends on.
+template <class T>
+struct Blocking {
+  static constexpr std::int64_t kDepth = 1536 / static_cast<std::int64_t>(sizeof(T));  // of a packed panel: 384 floats, 72 KiB
+  static constexpr std::int64_t kGroup = 4;                                              // panels packed at a time: within L2
+
+  Blocking(const Product<T>& p, int threads) {
+    constexpr std::int64_t L = kLanes<T>;
+    vectors = (p.N + L - 1) / L;
+    panels = (vectors + kTileVectors - 1) / kTileVectors;
+    depth_blocks = std::max<std::int64_t>((p.K + kDepth - 1) / kDepth, 1);
+    depth = ((p.K + depth_blocks - 1) / depth_blocks + L - 1) / L * L;
+    group = std::clamp<std::int64_t>(panels / (4 * threads), 1, kGroup);
+    groups = (panels + group - 1) / group;
+    const std::int64_t row_tiles = (p.M + kTileRows - 1) / kTileRows;
+    const std::int64_t wanted_chunks = threads == 1 ? 1 : (3 * threads + groups - 1) / groups;
+    const std::int64_t chunk_tiles = std::max<std::int64_t>((row_tiles + wanted_chunks - 1) / wanted_chunks, 4);
+    chunk = chunk_tiles * kTileRows;
+    chunks = (p.M + chunk - 1) / chunk;
+  }
+  std::int64_t first_vector(std::int64_t panel) const { return panel * vectors / panels; }
+
+  std::int64_t panel_elements() const { return depth * kTileColumns<T>; }
+  std::int64_t strip_elements() const { return kTileRows * (depth + kLanes<T>); }
+  std::int64_t scratch() const { return group * panel_elements() + strip_elements() + kTileRows * kTileColumns<T>; }
+
+  std::int64_t vectors, panels, depth_blocks, depth, group, groups, chunk, chunks;
+};
+
+/// One task: a group of column panels times a chunk of rows. For each block of K the panels of B are packed into this
+/// thread's scratch, where they stay in the second-level cache, and every strip of kTileRows rows of A, which stays in the
+/// first-level cache, meets all of them.
+template <class T>
+void multiply_group(const Product<T>& p, const Blocking<T>& blocking, std::int64_t group, std::int64_t chunk, T* scratch) {
+  constexpr std::int64_t L = kLanes<T>;
+  const std::int64_t panel_begin = group * blocking.group;
+  const std::int64_t panels = std::min(blocking.group, blocking.panels - panel_begin);
+  const std::int64_t row_begin = chunk * blocking.chunk, row_end = std::min(row_begin + blocking.chunk, p.M);
+  T* const packed = scratch;
+  T* const strip = packed + blocking.group * blocking.panel_elements();
+  T* const tile = strip + blocking.strip_elements();
+  const auto panel_range = [&](std::int64_t i, std::int64_t& begin, std::int64_t& vectors) {
+    begin = blocking.first_vector(panel_begin + i) * L;
+    vectors = blocking.first_vector(panel_begin + i + 1) - blocking.first_vector(panel_begin + i);
+  };
+  // Rows a multiple of a page apart compete for the same few lines of the first-level cache; columns are strided anyway.
+  const bool copy_rows = p.access_a == AccessA::rows && (p.lda * static_cast<std::int64_t>(sizeof(T))) % 2048 == 0;
+  const bool copy_columns = p.access_a == AccessA::columns && panels > 1;
+
+  for (std::int64_t block = 0; block < blocking.depth_blocks; ++block) {
+    const std::int64_t k = block * blocking.depth, depth = std::clamp<std::int64_t>(p.K - k, 0, blocking.depth);
+    for (std::int64_t i = 0; i < panels; ++i) {
+      std::int64_t begin, vectors;
+      panel_range(i, begin, vectors);
+      const std::int64_t columns = std::min(vectors * L, p.N - begin);
+      T* const to = packed + i * blocking.panel_elements();
+      if (p.access_b == AccessB::rows) pack_rows(p.b + begin * p.ldb + k, p.ldb, columns, depth, to, vectors * L);
+      else pack_columns(p.b + k * p.ldb + begin, p.ldb, columns, depth, to, vectors * L);
+    }
+    for (std::int64_t row = row_begin; row < row_end; row += kTileRows) {
+      const std::int64_t rows = std::min<std::int64_t>(kTileRows, row_end - row);
+      const T* a = p.access_a == AccessA::rows ? p.a + row * p.lda + k : p.a + k * p.lda + row;
+      std::int64_t lda = p.lda;
+      if (copy_rows) {
+        const std::int64_t ld = depth + L;
+        for (std::int64_t i = 0; i < rows; ++i) std::copy_n(a + i * lda, depth, strip + i * ld);
+        a = strip, lda = ld;
+      } else if (copy_columns) {
+        if (rows == kTileRows)
+          for (std::int64_t i = 0; i < depth; ++i) std::memcpy(strip + i * kTileRows, a + i * lda, kTileRows * sizeof(T));
+        else
+          for (std::int64_t i = 0; i < depth; ++i) std::copy_n(a + i * lda, rows, strip + i * kTileRows);
+        a = strip, lda = kTileRows;
+      }
+      for (std::int64_t i = 0; i < panels; ++i) {
+        std::int64_t begin, vectors;
+        panel_range(i, begin, vectors);
+        const T* const b = packed + i * blocking.panel_elements();
+        if (p.access_a == AccessA::rows)
+          multiply_rows<T, AccessA::rows>(rows, vectors, depth, a, lda, b, vectors * L, tile, vectors * L, false);
+        else
+          multiply_rows<T, AccessA::columns>(rows, vectors, depth, a, lda, b, vectors * L, tile, vectors * L, false);
+        finish_tile(p, tile, vectors * L, row, rows, begin, std::min(vectors * L, p.N - begin), block == 0,
+                    block + 1 == blocking.depth_blocks);
+      }
+    }
+  }
+}
+
+template <class T>
+void multiply(Team<T>& team, const Product<T>& p) {
+  if (p.M == 0 || p.N == 0) return;
+  const Blocking<T> blocking(p, team.threads());
+  team.reserve(blocking.scratch());
+  const double work = static_cast<double>(p.M) * static_cast<double>(p.K) * static_cast<double>(blocking.vectors);
+  team.parallel(blocking.groups * blocking.chunks, work, [&](std::int64_t task, T* scratch) {
+    multiply_group(p, blocking, task / blocking.chunks, task % blocking.chunks, scratch);
+  });
+}
+
+}  // namespace DETRACK_CPU_ISA
+}  // namespace detrack::cpu

@@ -1,0 +1,45 @@
+// Copies of matrix blocks in the order in which the micro-kernel reads them, padded with zeros to whole vectors.
+#pragma once
+
+#include "detrack/cpu/simd.hpp"
+
+namespace detrack::cpu {
+inline namespace DETRACK_CPU_ISA {
+
+/// to[k ld + n] = from[n ldf + k] for n < columns, k < depth: rows of `from` become columns, a square of vectors at a time.
+template <class T>
+inline void pack_rows(const T* from, std::int64_t ldf, std::int64_t columns, std::int64_t depth, T* to, std::int64_t ld) {
+  constexpr std::int64_t L = kLanes<T>;
+  for (std::int64_t n = 0; n < columns; n += L) {
+    const T* rows = from + n * ldf;
+    const std::int64_t height = columns - n < L ? columns - n : L;
+    std::int64_t k = 0;
+    Vector<T> block[L];
+    if (height == L)
+      for (; k + L <= depth; k += L) {
+        unroll<L>([&](auto i) __attribute__((always_inline)) { block[i] = load(rows + i * ldf + k); });
+        transpose<T>(block);
+        unroll<L>([&](auto i) __attribute__((always_inline)) { store(to + (k + i) * ld + n, block[i]); });
+      }
+    for (; k < depth; ++k) {
+      Vector<T> column{};
+      for (std::int64_t i = 0; i < height; ++i) column[i] = rows[i * ldf + k];
+      store(to + k * ld + n, column);
+    }
+  }
+}
+
+/// to[k ld + n] = from[k ldf + n] for n < columns, k < depth.
+template <class T>
+inline void pack_columns(const T* from, std::int64_t ldf, std::int64_t columns, std::int64_t depth, T* to, std::int64_t ld) {
+  constexpr std::int64_t L = kLanes<T>;
+  for (std::int64_t k = 0; k < depth; ++k) {
+    const T* row = from + k * ldf;
+    std::int64_t n = 0;
+    for (; n + L <= columns; n += L) store(to + k * ld + n, load(row + n));
+    if (n < columns) store(to + k * ld + n, load_some(row + n, columns - n));
+  }
+}
+
+}  // namespace DETRACK_CPU_ISA
+}  // namespace detrack::cpu

@@ -1,0 +1,68 @@
+// The threads of a context and their scratch memory.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+#include "detrack/core/error.hpp"
+#include "detrack/cpu/workspace.hpp"
+
+#if defined(_OPENMP)
+#include <omp.h>
+#endif
+
+namespace detrack::cpu {
+inline namespace DETRACK_CPU_ISA {
+
+/// Runs independent tasks on up to `threads` threads. What a task computes never depends on which thread runs it, so
+/// results do not depend on the number of threads.
+template <class T>
+class Team {
+ public:
+  /// 0 = as many as the machine has (1 without OpenMP).
+  /// Errors: argument (negative), not_available (more than 1 where the program was built without OpenMP).
+  explicit Team(int threads) {
+    if (threads < 0) fail(ErrorCode::argument, "cpu::make_context: threads: expected a number >= 0, got ", threads);
+    if (!kOpenMp && threads > 1)
+      fail(ErrorCode::not_available, "cpu::make_context: threads: expected 1 (built without OpenMP), got ", threads);
+#if defined(_OPENMP)
+    if (threads == 0) threads = omp_get_max_threads();
+#endif
+    scratch_.resize(static_cast<std::size_t>(std::max(threads, 1)));
+  }
+
+  int threads() const { return static_cast<int>(scratch_.size()); }
+
+  /// Room for `count` elements a thread, and `shared` for all of them. Call it before parallel().
+  void reserve(std::int64_t count, std::int64_t shared = 0) {
+    for (auto& scratch : scratch_) scratch.reserve(count);
+    shared_.reserve(shared);
+  }
+  T* shared() const { return shared_.data(); }
+
+  /// f(task, scratch) for every task in [0, tasks); tasks are handed out in order. `work` is a rough count of vector
+  /// operations in all: below kSerialWork waking the others costs more than they save.
+  template <class F>
+  void parallel(std::int64_t tasks, double work, const F& f) {
+#if defined(_OPENMP)
+    const int wanted = static_cast<int>(std::min<std::int64_t>(threads(), tasks));
+    if (wanted > 1 && work > kSerialWork) {
+#pragma omp parallel for schedule(dynamic, 1) num_threads(wanted)
+      for (std::int64_t task = 0; task < tasks; ++task)
+        f(task, scratch_[static_cast<std::size_t>(omp_get_thread_num())].data());
+      return;
+    }
+#endif
+    (void)work;
+    for (std::int64_t task = 0; task < tasks; ++task) f(task, scratch_.front().data());
+  }
+
+ private:
+  static constexpr double kSerialWork = 20000;
+  std::vector<Scratch<T>> scratch_;
+  Scratch<T> shared_;
+};
+
+}  // namespace DETRACK_CPU_ISA
+}  // namespace detrack::cpu
