@@ -1,36 +1,70 @@
 """The rows of bench_ops and bench_model as PyTorch computes them: each row's name makes a function to time."""
 import contextlib
 import re
+import tempfile
 
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 import pytorch_model as detrack
 
-COMPILED = {  # variant: options of torch.compile; None: eager
-    "eager": None,
-    "compile": {},
-    # Weights become constants that oneDNN packs once: what PyTorch recommends for inference on a CPU.
-    "freeze": {"freezing": True},
-    "autotune": {"freezing": True, "max_autotune": True},
+VARIANTS = {
+    "eager": "operators one by one, in inference_mode where nothing is differentiated",
+    "compile": "torch.compile",
+    "autotune": "torch.compile with constant weights and every matrix product's implementation chosen by measurement",
+    "onednn": "eager with the weights packed for oneDNN: on some processors several times as fast as the default, MKL",
+    "aot": "AOTInductor with constant weights: what PyTorch deploys to programs without Python",
 }
-# What compiling cannot make faster than the one operator that it is stays eager.
-COMPOSITE = re.compile("(mlp|block|forward)(_|/)")
 
 
 def variants_of(row, wanted):
-    """eager always; compile for what is more than one operator; freezing for inference."""
+    """Those that can differ: attention, layer norm and GELU are one operator each; weights are packed for inference only."""
     inference = "backward" not in row
-    return [v for v in wanted if v == "eager" or (COMPOSITE.match(row) and (v == "compile" or inference))]
+    if re.match("(mlp|block|forward)(_|/)", row):
+        fit = set(VARIANTS) if inference else {"eager", "compile"}
+    else:
+        fit = {"eager", "onednn"} if row.startswith("linear_forward") else {"eager"}
+    return [v for v in wanted if v in fit]
 
 
 def uniform(*shape):
     return torch.rand(*shape) * 2 - 1
 
 
-def compiled(function, variant):
-    options = COMPILED[variant]
-    return function if options is None else torch.compile(function, dynamic=False, options=options)
+class PackedLinear(nn.Module):
+    def __init__(self, linear, rows):
+        super().__init__()
+        self.weight, self.bias = torch.ops.mkldnn._reorder_linear_weight(linear.weight.detach(), rows), linear.bias
+
+    def forward(self, x):
+        return torch.ops.mkldnn._linear_pointwise(x, self.weight, self.bias, "none", [], "")
+
+
+def packed(module, rows):
+    """`rows`: about how many each layer will be given."""
+    if isinstance(module, nn.Linear):
+        return PackedLinear(module, rows)
+    for name, child in module.named_children():
+        setattr(module, name, packed(child, rows))
+    return module
+
+
+def deployed(module, inputs):
+    with tempfile.TemporaryDirectory() as folder:
+        package = torch._inductor.aoti_compile_and_package(
+            torch.export.export(module, inputs), package_path=f"{folder}/row.pt2", inductor_configs={"freezing": True})
+        return torch._inductor.aoti_load_package(package)
+
+
+def prepared(module, inputs, variant):
+    """What to call with `inputs`."""
+    if variant == "onednn":
+        return packed(module, inputs[0].shape[-2])
+    if variant == "aot":
+        return deployed(module, inputs)
+    options = {"freezing": True, "max_autotune": True} if variant == "autotune" else None
+    return module if variant == "eager" else torch.compile(module, dynamic=False, options=options)
 
 
 def gradient_of(y, dy, inputs):
@@ -39,28 +73,31 @@ def gradient_of(y, dy, inputs):
 
 
 class Rows:
-    """make(row, variant) -> function of nothing; run it inside `mode(row)`."""
+    """make(row, variant) -> function of nothing, to be called inside `mode(row)`."""
+
+    @staticmethod
+    def forget():
+        """Drops what was compiled: past a few models of one class the compiler would give up and run eagerly."""
+        torch._dynamo.reset()
 
     @staticmethod
     def mode(row):
-        # The compiler's freezing wants no_grad; eager code gains from inference_mode.
         return contextlib.nullcontext() if "backward" in row else torch.inference_mode()
 
     def make(self, row, variant):
-        torch._dynamo.reset()
         torch.manual_seed(1)
         kind, name, *rest = row.split("/")
         direction = kind.rsplit("_", 1)[-1]
         name, _, batch = name.partition("x")
         config = detrack.preset(name)
         tokens = config.search_tokens + config.templates * config.template_tokens
-        if kind in ("forward", "forward_backward"):
-            return self.model(config, kind, int(batch or 1), variant)
-        if kind.startswith(("mlp", "block")):
-            return self.module(config, kind, tokens, variant)
-        if kind.startswith("linear"):
-            return self.linear(config, tokens, direction, rest[0])
-        with torch.inference_mode(direction == "forward"):
+        with torch.set_grad_enabled("backward" in kind):
+            if kind in ("forward", "forward_backward"):
+                return self.model(config, kind, int(batch or 1), variant)
+            if kind.startswith(("mlp", "block")):
+                return self.module(config, kind, tokens, variant)
+            if kind.startswith("linear"):
+                return self.linear(config, tokens, direction, rest[0], variant)
             return getattr(self, kind.removesuffix("_" + direction))(config, tokens, direction)
 
     @staticmethod
@@ -91,22 +128,23 @@ class Rows:
         x = uniform(*shape).requires_grad_(direction == "backward")
         return (lambda: F.gelu(x)) if direction == "forward" else gradient_of(F.gelu(x), uniform(*shape), x)
 
-    def linear(self, c, tokens, direction, layer):
+    def linear(self, c, tokens, direction, layer, variant):
         width, hidden = c.width, c.mlp_ratio * c.width
         inputs, outputs = {"qkv": (width, 3 * width), "proj": (width, width), "fc1": (width, hidden), "fc2": (hidden, width),
                            "q": (width, width)}[layer.removeprefix("box_")]
         rows = 4 if layer.startswith("box_") else tokens
-        train = direction == "backward"
-        with torch.inference_mode(not train):
-            x, w, b = (uniform(*s).requires_grad_(train) for s in ((rows, inputs), (outputs, inputs), (outputs,)))
-            return gradient_of(F.linear(x, w, b), uniform(rows, outputs), (x, w, b)) if train else lambda: F.linear(x, w, b)
+        layer, x = nn.Linear(inputs, outputs), uniform(rows, inputs)
+        if direction == "forward":
+            run = prepared(layer, (x,), variant)
+            return lambda: run(x)
+        return gradient_of(layer(x.requires_grad_()), uniform(rows, outputs), (x, layer.weight, layer.bias))
 
     def module(self, c, kind, tokens, variant):
         block = detrack.DenoisingBlock(c.width, c.heads, c.mlp_ratio, c.search_tokens)
         inputs = [uniform(1, tokens, c.width), uniform(1, 4, c.width)]
         module = block.mlp if kind.startswith("mlp") else block
         inputs = inputs[:1] if module is block.mlp else inputs
-        run = compiled(module, variant)
+        run = prepared(module, tuple(inputs), variant)
         if "backward" not in kind:
             return lambda: run(*inputs)
         cotangents = [uniform(*x.shape) for x in inputs]
@@ -128,10 +166,10 @@ class Rows:
         given = (uniform(batch, 3, c.search_size, c.search_size),
                  uniform(batch, c.templates, 3, c.template_size, c.template_size), boxes(batch), boxes(batch, c.trajectory))
         if kind == "forward":
-            run = compiled(model.eval(), variant)
+            run = prepared(model.eval(), given, variant)
             return lambda: run(*given)
         aims = (boxes(batch), uniform(batch, 4), torch.full((batch,), 300.0), torch.ones(batch))
-        loss = compiled(model.loss, variant)
+        loss = prepared(model.loss, given, variant)
 
         def step():
             model.zero_grad(set_to_none=True)
