@@ -1,9 +1,12 @@
 // The whole library without CUDA and without the opt-in headers (image/stb.hpp).
 #pragma once
 
-#include "detrack/core/rng.hpp"
-#include "detrack/core/tensor.hpp"
 #include "detrack/core/version.hpp"
-#include "detrack/ops/noise.hpp"
+#include "detrack/io/safetensors.hpp"
+#include "detrack/io/state_dict.hpp"
+#include "detrack/model/detrack.hpp"
+#include "detrack/model/initialise.hpp"
+#include "detrack/model/plan.hpp"
+#include "detrack/model/training_pass.hpp"
 #include "detrack/ops/plan_backend.hpp"
 #include "detrack/ops/reference_backend.hpp"

@@ -115,7 +115,8 @@ Results results_of(Context<T> ctx, std::int64_t gap, const Program& program) {
   return bench.results();
 }
 
-/// Largest difference of any output, in units of the larger of 1 and that output's largest magnitude; infinite where something is not finite.
+/// Largest difference of any output, in units of the larger of 1 and that output's largest magnitude; infinite where
+/// something is not finite.
 inline double distance(const Results& got, const Results& expected) {
   REQUIRE(got.size() == expected.size());
   double worst = 0;
@@ -133,7 +134,9 @@ inline double distance(const Results& got, const Results& expected) {
   return worst;
 }
 
-inline int some_threads() { return cpu::kOpenMp ? 2 : 1; }
+inline int some_threads() {
+  return cpu::kOpenMp ? 2 : 1;
+}
 
 /// Runs a program on the reference in double, and on the CPU backend in double and float with one and two threads.
 template <class Program>

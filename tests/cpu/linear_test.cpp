@@ -24,8 +24,11 @@ std::vector<Sizes> awkward_sizes() {
 }  // namespace
 
 TEST_CASE("cpu linear forward: plain") {
-  for (const auto& [R, I, O] : awkward_sizes()) {
-    CAPTURE(R); CAPTURE(I); CAPTURE(O);
+  for (const Sizes& size : awkward_sizes()) {
+    const auto R = size.R, I = size.I, O = size.O;  // lambdas capture variables, not bindings (clang 14)
+    CAPTURE(R);
+    CAPTURE(I);
+    CAPTURE(O);
     check_against_reference([&]<class T>(Bench<T>& bench) {
       const auto x = bench.in({R, I}), w = bench.in({O, I});
       ops::run(bench.ctx, LinearForward<T>{.x = x, .w = w, .y = bench.out({R, O})});
@@ -35,8 +38,12 @@ TEST_CASE("cpu linear forward: plain") {
 
 TEST_CASE("cpu linear forward: bias, residual, alpha, activation, pre") {
   for (const Activation kind : {Activation::identity, Activation::relu, Activation::gelu, Activation::sigmoid})
-    for (const auto& [R, I, O] : {Sizes{1, 1, 1}, {3, 40, 49}, {4, 192, 97}, {9, 33, 100}, {49, 96, 96}, {50, 800, 33}}) {
-      CAPTURE(R); CAPTURE(I); CAPTURE(O);
+    for (const Sizes& size :
+         {Sizes{1, 1, 1}, Sizes{3, 40, 49}, Sizes{4, 192, 97}, Sizes{9, 33, 100}, Sizes{49, 96, 96}, Sizes{50, 800, 33}}) {
+      const auto R = size.R, I = size.I, O = size.O;  // lambdas capture variables, not bindings (clang 14)
+      CAPTURE(R);
+      CAPTURE(I);
+      CAPTURE(O);
       check_against_reference([&]<class T>(Bench<T>& bench) {
         const auto x = bench.in({R, I}), w = bench.in({O, I}, 0.2), b = bench.in({O}), residual = bench.in({R, O});
         ops::run(bench.ctx, LinearForward<T>{.x = x,
@@ -54,8 +61,11 @@ TEST_CASE("cpu linear forward: bias, residual, alpha, activation, pre") {
 }
 
 TEST_CASE("cpu linear backward") {
-  for (const auto& [R, I, O] : awkward_sizes()) {
-    CAPTURE(R); CAPTURE(I); CAPTURE(O);
+  for (const Sizes& size : awkward_sizes()) {
+    const auto R = size.R, I = size.I, O = size.O;  // lambdas capture variables, not bindings (clang 14)
+    CAPTURE(R);
+    CAPTURE(I);
+    CAPTURE(O);
     check_against_reference([&]<class T>(Bench<T>& bench) {
       const auto dy = bench.in({R, O}), x = bench.in({R, I}), w = bench.in({O, I});
       ops::run(bench.ctx, LinearBackward<T>{.dy = dy,
@@ -73,8 +83,9 @@ TEST_CASE("cpu similarity") {
   check_against_reference([&]<class T>(Bench<T>& bench) {
     const auto x = bench.in({12, 48}), table = bench.in({80, 48}), dlogits = bench.in({12, 80});
     ops::run(bench.ctx, SimilarityForward<T>{.x = x, .table = table, .logits = bench.out({12, 80})});
-    ops::run(bench.ctx, SimilarityBackward<T>{
-                            .dlogits = dlogits, .x = x, .table = table, .dx = bench.out({12, 48}), .dtable = bench.grad({80, 48})});
+    ops::run(bench.ctx,
+             SimilarityBackward<T>{
+                 .dlogits = dlogits, .x = x, .table = table, .dx = bench.out({12, 48}), .dtable = bench.grad({80, 48})});
   });
 }
 

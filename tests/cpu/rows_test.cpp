@@ -14,36 +14,44 @@ constexpr Sizes kSizes[] = {{1, 1}, {1, 33}, {3, 7}, {4, 16}, {9, 48}, {17, 65},
 }  // namespace
 
 TEST_CASE("cpu layer norm") {
-  for (const auto& [R, C] : kSizes) {
-    CAPTURE(R); CAPTURE(C);
-    check_against_reference([&]<class T>(Bench<T>& bench) {
-      const auto x = bench.in({R, C}, 3), gamma = bench.in({C}), beta = bench.in({C}), dy = bench.in({R, C});
-      const auto mean = bench.out({R}), rstd = bench.out({R});
-      const double eps = C == 1 ? 1.0 : 1e-6;
-      ops::run(bench.ctx, LayerNormForward<T>{
-                              .x = x, .gamma = gamma, .beta = beta, .eps = eps, .y = bench.out({R, C}), .mean = mean, .rstd = rstd});
-      const auto y = bench.grad({R, C});  // in place, inference
-      ops::run(bench.ctx, LayerNormForward<T>{.x = y, .gamma = gamma, .beta = beta, .eps = eps, .y = y});
-      const auto dx = bench.grad({R, C});  // residual in place
-      ops::run(bench.ctx, LayerNormBackward<T>{.x = x,
-                                               .gamma = gamma,
-                                               .mean = mean,
-                                               .rstd = rstd,
-                                               .dy = dy,
-                                               .residual = dx,
-                                               .dx = dx,
-                                               .dgamma = bench.grad({C}),
-                                               .dbeta = bench.grad({C})});
-      ops::run(bench.ctx,
-               LayerNormBackward<T>{.x = x, .gamma = gamma, .mean = mean, .rstd = rstd, .dy = dy, .dx = bench.out({R, C})});
-    }, 4e-6);
+  for (const Sizes& size : kSizes) {
+    const auto R = size.R, C = size.C;
+    CAPTURE(R);
+    CAPTURE(C);
+    check_against_reference(
+        [&]<class T>(Bench<T>& bench) {
+          const auto x = bench.in({R, C}, 3), gamma = bench.in({C}), beta = bench.in({C}), dy = bench.in({R, C});
+          const auto mean = bench.out({R}), rstd = bench.out({R});
+          const double eps = C == 1 ? 1.0 : 1e-6;
+          ops::run(
+              bench.ctx,
+              LayerNormForward<T>{
+                  .x = x, .gamma = gamma, .beta = beta, .eps = eps, .y = bench.out({R, C}), .mean = mean, .rstd = rstd});
+          const auto y = bench.grad({R, C});  // in place, inference
+          ops::run(bench.ctx, LayerNormForward<T>{.x = y, .gamma = gamma, .beta = beta, .eps = eps, .y = y});
+          const auto dx = bench.grad({R, C});  // residual in place
+          ops::run(bench.ctx, LayerNormBackward<T>{.x = x,
+                                                   .gamma = gamma,
+                                                   .mean = mean,
+                                                   .rstd = rstd,
+                                                   .dy = dy,
+                                                   .residual = dx,
+                                                   .dx = dx,
+                                                   .dgamma = bench.grad({C}),
+                                                   .dbeta = bench.grad({C})});
+          ops::run(bench.ctx, LayerNormBackward<T>{
+                                  .x = x, .gamma = gamma, .mean = mean, .rstd = rstd, .dy = dy, .dx = bench.out({R, C})});
+        },
+        4e-6);
   }
 }
 
 TEST_CASE("cpu activation") {
   for (const Activation kind : {Activation::identity, Activation::relu, Activation::gelu, Activation::sigmoid})
-    for (const auto& [R, C] : kSizes) {
-      CAPTURE(R); CAPTURE(C);
+    for (const Sizes& size : kSizes) {
+      const auto R = size.R, C = size.C;
+      CAPTURE(R);
+      CAPTURE(C);
       check_against_reference([&]<class T>(Bench<T>& bench) {
         const auto x = bench.in({R, C}, 4), dy = bench.in({R, C});
         ops::run(bench.ctx, ActivationForward<T>{.kind = kind, .x = x, .y = bench.out({R, C})});
@@ -73,8 +81,10 @@ TEST_CASE("cpu gelu is accurate on the whole line and keeps NaN") {
 }
 
 TEST_CASE("cpu softmax") {
-  for (const auto& [R, C] : kSizes) {
-    CAPTURE(R); CAPTURE(C);
+  for (const Sizes& size : kSizes) {
+    const auto R = size.R, C = size.C;
+    CAPTURE(R);
+    CAPTURE(C);
     check_against_reference([&]<class T>(Bench<T>& bench) {
       const auto x = bench.in({R, C}, 8), dy = bench.in({R, C});
       const auto y = bench.out({R, C});

@@ -11,23 +11,48 @@ std::atomic<long> allocations{0};
 void* counted(std::size_t size, std::size_t alignment) {
   ++allocations;
   void* memory = nullptr;
-  if (posix_memalign(&memory, alignment < sizeof(void*) ? sizeof(void*) : alignment, size ? size : 1) != 0) throw std::bad_alloc();
+  if (posix_memalign(&memory, alignment < sizeof(void*) ? sizeof(void*) : alignment, size ? size : 1) != 0)
+    throw std::bad_alloc();
   return memory;
 }
 }  // namespace
 
-void* operator new(std::size_t size) { return counted(size, alignof(std::max_align_t)); }
-void* operator new[](std::size_t size) { return counted(size, alignof(std::max_align_t)); }
-void* operator new(std::size_t size, std::align_val_t alignment) { return counted(size, static_cast<std::size_t>(alignment)); }
-void* operator new[](std::size_t size, std::align_val_t alignment) { return counted(size, static_cast<std::size_t>(alignment)); }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::align_val_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
+void* operator new(std::size_t size) {
+  return counted(size, alignof(std::max_align_t));
+}
+void* operator new[](std::size_t size) {
+  return counted(size, alignof(std::max_align_t));
+}
+void* operator new(std::size_t size, std::align_val_t alignment) {
+  return counted(size, static_cast<std::size_t>(alignment));
+}
+void* operator new[](std::size_t size, std::align_val_t alignment) {
+  return counted(size, static_cast<std::size_t>(alignment));
+}
+void operator delete(void* memory) noexcept {
+  std::free(memory);
+}
+void operator delete[](void* memory) noexcept {
+  std::free(memory);
+}
+void operator delete(void* memory, std::size_t) noexcept {
+  std::free(memory);
+}
+void operator delete[](void* memory, std::size_t) noexcept {
+  std::free(memory);
+}
+void operator delete(void* memory, std::align_val_t) noexcept {
+  std::free(memory);
+}
+void operator delete[](void* memory, std::align_val_t) noexcept {
+  std::free(memory);
+}
+void operator delete(void* memory, std::size_t, std::align_val_t) noexcept {
+  std::free(memory);
+}
+void operator delete[](void* memory, std::size_t, std::align_val_t) noexcept {
+  std::free(memory);
+}
 
 using namespace detrack;
 using namespace detrack::cpu_test;
@@ -45,13 +70,36 @@ TEST_CASE("cpu: the second run allocates nothing") {
   const auto heads = [&](View<float> t) { return t.reshape({1, R, 3, C / 3}); };
   auto& backend = ctx.backend();  // the kernels alone
   const auto step = [&] {
-    backend.run(LinearForward<float>{.x = x.view(), .w = w.view(), .b = b.view(), .activation = Activation::gelu, .pre = pre.view(), .y = y.view()});
-    backend.run(LinearBackward<float>{.dy = y.view(), .x = x.view(), .w = w.view(), .dx = dx.view(), .dw = dw.view(), .db = db.view()});
+    backend.run(LinearForward<float>{
+        .x = x.view(), .w = w.view(), .b = b.view(), .activation = Activation::gelu, .pre = pre.view(), .y = y.view()});
+    backend.run(LinearBackward<float>{
+        .dy = y.view(), .x = x.view(), .w = w.view(), .dx = dx.view(), .dw = dw.view(), .db = db.view()});
     backend.run(LinearForward<float>{.x = few.view(), .w = w.view(), .y = wide.view()});
-    backend.run(AttentionForward<float>{.q = heads(x.view()), .k = heads(x.view()), .v = heads(x.view()), .y = heads(out.view()), .lse = lse.view()});
-    backend.run(AttentionBackward<float>{.q = heads(x.view()), .k = heads(x.view()), .v = heads(x.view()), .y = heads(out.view()), .lse = lse.view(), .dy = heads(out.view()), .dq = heads(dq.view()), .dk = heads(dk.view()), .dv = heads(dx.view())});
-    backend.run(LayerNormForward<float>{.x = x.view(), .gamma = gamma.view(), .beta = gamma.view(), .y = out.view(), .mean = mean.view(), .rstd = rstd.view()});
-    backend.run(LayerNormBackward<float>{.x = x.view(), .gamma = gamma.view(), .mean = mean.view(), .rstd = rstd.view(), .dy = out.view(), .dx = dx.view(), .dgamma = dgamma.view(), .dbeta = dbeta.view()});
+    backend.run(AttentionForward<float>{
+        .q = heads(x.view()), .k = heads(x.view()), .v = heads(x.view()), .y = heads(out.view()), .lse = lse.view()});
+    backend.run(AttentionBackward<float>{.q = heads(x.view()),
+                                         .k = heads(x.view()),
+                                         .v = heads(x.view()),
+                                         .y = heads(out.view()),
+                                         .lse = lse.view(),
+                                         .dy = heads(out.view()),
+                                         .dq = heads(dq.view()),
+                                         .dk = heads(dk.view()),
+                                         .dv = heads(dx.view())});
+    backend.run(LayerNormForward<float>{.x = x.view(),
+                                        .gamma = gamma.view(),
+                                        .beta = gamma.view(),
+                                        .y = out.view(),
+                                        .mean = mean.view(),
+                                        .rstd = rstd.view()});
+    backend.run(LayerNormBackward<float>{.x = x.view(),
+                                         .gamma = gamma.view(),
+                                         .mean = mean.view(),
+                                         .rstd = rstd.view(),
+                                         .dy = out.view(),
+                                         .dx = dx.view(),
+                                         .dgamma = dgamma.view(),
+                                         .dbeta = dbeta.view()});
     backend.run(ActivationForward<float>{.kind = Activation::gelu, .x = pre.view(), .y = y.view()});
     backend.run(SoftmaxForward<float>{.x = x.view(), .y = out.view()});
     backend.run(Add<float>{.a = x.view(), .b = out.view(), .y = dx.view()});
@@ -75,6 +123,8 @@ TEST_CASE("cpu: contexts say what they are and refuse what they cannot be") {
     return ErrorCode::io;
   };
   CHECK(code_of(-1) == ErrorCode::argument);
-  if (cpu::kOpenMp) CHECK(cpu::make_context<float>({2}).describe().find("2 threads") != std::string::npos);
-  else CHECK(code_of(2) == ErrorCode::not_available);
+  if (cpu::kOpenMp)
+    CHECK(cpu::make_context<float>({2}).describe().find("2 threads") != std::string::npos);
+  else
+    CHECK(code_of(2) == ErrorCode::not_available);
 }

@@ -10,7 +10,9 @@
 namespace detrack::test {
 
 /// Fails, with the verdict's reason, where a verdict is bad.
-inline void require(const Verdict& verdict) { CHECK_MESSAGE(static_cast<bool>(verdict), verdict.why); }
+inline void require(const Verdict& verdict) {
+  CHECK_MESSAGE(static_cast<bool>(verdict), verdict.why);
+}
 
 /// Gradients of all cases, packed and strided; float against double; then mutants, wrong shapes and overlaps of the first,
 /// which should be the richest. `free`: see rejects_wrong_shapes.

@@ -34,8 +34,7 @@ struct Array {
 template <class X>
 Array to_array(const View<X>& view) {
   Array array{view.shape(), {}};
-  if (view.numel() > 0)
-    ops::detail::for_each_element(view, [&](X x) { array.values.push_back(static_cast<double>(x)); });
+  if (view.numel() > 0) ops::detail::for_each_element(view, [&](X x) { array.values.push_back(static_cast<double>(x)); });
   return array;
 }
 

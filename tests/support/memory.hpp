@@ -28,17 +28,22 @@ inline constexpr Layout kPacked{}, kStrided{1, 3};
 
 template <class E>
 E from_double(double x) {
-  if constexpr (std::is_integral_v<E>) return std::isnan(x) ? std::numeric_limits<E>::max() : static_cast<E>(x);
-  else if constexpr (std::is_same_v<E, bfloat16>) return bfloat16(static_cast<float>(x));
-  else return E(x);
+  if constexpr (std::is_integral_v<E>)
+    return std::isnan(x) ? std::numeric_limits<E>::max() : static_cast<E>(x);
+  else if constexpr (std::is_same_v<E, bfloat16>)
+    return bfloat16(static_cast<float>(x));
+  else
+    return E(x);
 }
 
 template <class E>
 double to_double(E x) {
   if constexpr (std::is_integral_v<E>)
     return x == std::numeric_limits<E>::max() ? std::numeric_limits<double>::quiet_NaN() : static_cast<double>(x);
-  else if constexpr (std::is_same_v<E, bfloat16>) return static_cast<double>(static_cast<float>(x));
-  else return static_cast<double>(x);
+  else if constexpr (std::is_same_v<E, bfloat16>)
+    return static_cast<double>(static_cast<float>(x));
+  else
+    return static_cast<double>(x);
 }
 
 enum class Role {
@@ -63,10 +68,10 @@ class Memory {
   }
   Handle out(const std::string& name, const Shape& shape) { return Handle{this, name, Role::out, shape, nullptr}; }
   Handle sum(const std::string& name, const Shape& shape) { return Handle{this, name, Role::sum, shape, normal()}; }
-  /// An output that starts as a copy of `input`, for operations in place.
+  /// An output that starts with the values of the random input `input`, for operations in place.
   Handle over(const std::string& name, const Handle& input) {
-    Handle handle = out(name, input.shape_);
-    handle.source_ = std::make_shared<Handle>(input);
+    Handle handle{this, name, Role::out, input.shape_, input.values_};
+    handle.source_ = input.name_;
     return handle;
   }
 
@@ -103,7 +108,8 @@ class Memory {
         return reject(name, slot->role == Role::in ? ": an input was changed" : ": memory around the output was changed");
       if (slot->role == Role::in) continue;
       for (const double x : values(name).values)
-        if (!(std::isfinite(x) || (slot->infinite_ok && std::isinf(x)))) return reject(name, ": not overwritten, or not finite: ", x);
+        if (!(std::isfinite(x) || (slot->infinite_ok && std::isinf(x))))
+          return reject(name, ": not overwritten, or not finite: ", x);
     }
     return {};
   }
@@ -141,7 +147,7 @@ class Memory {
     Role role_;
     Shape shape_;
     Values values_;
-    std::shared_ptr<const Handle> source_;
+    std::string source_;
     bool present_ = true, infinite_ok_ = false;
   };
 
@@ -241,15 +247,13 @@ class Memory {
     auto slot = std::make_unique<SlotOf<E>>(*ctx_, handle.shape_, layout_);
     slot->role = handle.role_;
     slot->infinite_ok = handle.infinite_ok_;
-    if (handle.source_) {
-      view<const E>(*handle.source_);
-      const Slot& source = *slots_.at(handle.source_->name_);
-      slot->write(source.values().values, source.derivatives().values);
-    } else if (handle.values_) {
+    if (!handle.source_.empty()) view<const E>(in(handle.source_, handle.shape_, handle.values_));
+    if (handle.values_) {
+      const std::string& origin = handle.source_.empty() ? handle.name_ : handle.source_;
       std::vector<double> values(static_cast<std::size_t>(handle.shape_.numel())), derivatives(values.size());
-      Philox numbers(1, stream_of(handle.name_)), directions(2, stream_of(handle.name_));
+      Philox numbers(1, stream_of(origin)), directions(2, stream_of(origin));
       handle.values_(values, numbers);
-      if (handle.name_ == tangent_) normal()(derivatives, directions);
+      if (origin == tangent_) normal()(derivatives, directions);
       slot->write(values, derivatives);
       slot->initial = slot->values().values;
     }

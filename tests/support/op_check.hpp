@@ -22,8 +22,10 @@ namespace detrack::test {
 
 template <class Ops>
 auto as_tuple(Ops ops) {
-  if constexpr (requires { std::tuple_size<Ops>::value; }) return ops;
-  else return std::make_tuple(ops);
+  if constexpr (requires { std::tuple_size<Ops>::value; })
+    return ops;
+  else
+    return std::make_tuple(ops);
 }
 
 template <class T, class Ops>
@@ -32,7 +34,9 @@ void run_all(Context<T>& ctx, const Ops& ops) {
 }
 
 template <class Case, class T>
-concept HasBackward = requires(const Case& c, Memory<T>& memory) { c.backward(memory); };
+concept HasBackward = requires(const Case& c, Memory<T>& memory) {
+  c.backward(memory);
+};
 
 /// Runs a case in a memory, forward and backward; inputs untouched, outputs overwritten and finite.
 /// Gradients may be run by another function than run_all, which is how the checks themselves are tested.
@@ -62,7 +66,9 @@ inline double dot(const Array& a, const Array& b) {
   for (std::size_t i = 0; i < a.values.size(); ++i) sum += a.values[i] * b.values[i];
   return sum;
 }
-inline double norm(const Array& a) { return std::sqrt(dot(a, a)); }
+inline double norm(const Array& a) {
+  return std::sqrt(dot(a, a));
+}
 
 }  // namespace detail
 
@@ -105,14 +111,17 @@ Verdict rejects_mutants(const Case& c) {
   run_all(ctx, c.forward(forward));
   if (const Verdict verdict = run_case(c, ctx, both, RunBackward{}); !verdict) return verdict;
 
-  using Mutation = std::function<void(std::vector<double>& result, const std::vector<double>& change)>;
+  struct Mutation {
+    const char* what;
+    std::function<void(std::vector<double>& result, const std::vector<double>& change)> apply;
+  };
   const auto largest = [](const std::vector<double>& x) {
     std::size_t at = 0;
     for (std::size_t i = 1; i < x.size(); ++i)
       if (std::abs(x[i]) > std::abs(x[at])) at = i;
     return at;
   };
-  const std::pair<const char*, Mutation> mutations[] = {
+  const Mutation mutations[] = {
       {"sign flipped",
        [](auto& result, const auto& change) {
          for (std::size_t i = 0; i < result.size(); ++i) result[i] -= 2 * change[i];
@@ -127,19 +136,19 @@ Verdict rejects_mutants(const Case& c) {
   for (const std::string& input : forward.names(Role::in)) {
     const std::string gradient = "d" + input;
     if (!both.has(gradient)) continue;
-    for (const auto& [what, mutate] : mutations) {
+    for (const Mutation& mutation : mutations) {
       bool changed = false;
       const Verdict verdict = check_gradients(c, kPacked, [&](auto& context, auto& memory, const auto& ops) {
         run_all(context, ops);
         const std::vector<double> before = memory.values(gradient).values;
         std::vector<double> result = before;
-        mutate(result, memory.change(gradient).values);
+        mutation.apply(result, memory.change(gradient).values);
         memory.set(gradient, result);
         changed = result != before;
       });
       if (!changed) continue;  // "not added to" says nothing of a gradient that is assigned
       ++applied;
-      if (verdict) return reject(c.name(), ": the checks accept ", gradient, " with ", what);
+      if (verdict) return reject(c.name(), ": the checks accept ", gradient, " with ", mutation.what);
     }
   }
   return applied >= 4 ? Verdict{} : reject(c.name(), ": too few mutants");

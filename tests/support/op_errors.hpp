@@ -70,7 +70,9 @@ View<X> with_shape(const View<X>& view, int axis, std::int64_t more) {
 template <class Op>
 Verdict rejects_wrong_shapes(Context<double>& ctx, const Op& op, const std::vector<std::string>& free) {
   const auto is_free = [&](const std::string& what) {
-    return what == "add/strides" || std::find(free.begin(), free.end(), what) != free.end();
+    const std::string qualified = std::string(Op::kName) + "/" + what;
+    return qualified == "add/strides" || std::find(free.begin(), free.end(), what) != free.end() ||
+           std::find(free.begin(), free.end(), qualified) != free.end();
   };
   Verdict worst;
   op.views([&]<class X>(const char* name, const View<X>& view) {
@@ -89,7 +91,7 @@ Verdict rejects_wrong_shapes(Context<double>& ctx, const Op& op, const std::vect
           return shape;
         }());
       }));
-    if (view.rank() > 0 && view.extent(view.rank() - 1) > 1 && !is_free(std::string(Op::kName) + "/strides"))
+    if (view.rank() > 0 && view.extent(view.rank() - 1) > 1 && !is_free("strides"))
       require(refuses(ctx, op, name, "with an inner stride of 2", [&]<class Y>(View<Y>& v) {
         std::array<std::int64_t, kMaxRank> strides{};
         for (int i = 0; i < v.rank(); ++i) strides[static_cast<std::size_t>(i)] = 2 * v.stride(i);
@@ -108,14 +110,14 @@ Verdict rejects_aliasing(Context<double>& ctx, const Op& op) {
       op.views([&]<class X>(const char* name, const View<X>& view) {
         if constexpr (std::is_same_v<std::remove_const_t<X>, Out>) {
           if (name == out_name || !view || !out || !worst) return;
-          const bool in_place = ops::detail::in_place<Op>() && std::is_const_v<X> && view.shape() == out.shape();
+          const bool in_place = ops::detail::in_place<Op>(name) && view.shape() == out.shape();
+          if (in_place) return;
           Op changed = op;
           for_each_view(changed, [&]<class Y>(const char* changed_name, View<Y>& v) {
-            if (changed_name == out_name) v = View<Y>(const_cast<Y*>(view.data()), v.shape());
+            if constexpr (std::is_same_v<Y, Out>)
+              if (changed_name == out_name) v = View<Y>(const_cast<Y*>(view.data()), v.shape());
           });
-          if (in_place) return;
-          const Verdict verdict =
-              throws(ErrorCode::alias, Op::kName, [&] { ops::detail::check(ctx, changed); });
+          const Verdict verdict = throws(ErrorCode::alias, Op::kName, [&] { ops::detail::check(ctx, changed); });
           if (!verdict) worst = reject(out_name, " over ", name, ": ", verdict.why);
         }
       });
@@ -148,7 +150,7 @@ Verdict for_each_op(const Case& c, Context<double>& ctx, F&& f) {
 
 /// Every view of every operation of a case, made longer along each axis, of another rank, with an inner stride of 2, or
 /// left out, is refused. `free` lists what is allowed: "name/axis" for a
-/// free extent, "name" for an optional view, "operation/strides".
+/// free extent, "name" for an optional view, either with "operation/" before it.
 template <class Case>
 Verdict rejects_wrong_shapes(const Case& c, const std::vector<std::string>& free = {}) {
   auto ctx = reference_context<double>();

@@ -25,7 +25,8 @@ Verdict matches_reference(const Case& c, Context<T>& ctx, double bound, Layout l
     for (const double x : expected.values)
       if (std::isfinite(x)) largest = std::max(largest, std::abs(x));
     const Infinities infinities = reference.infinite_ok(name) ? Infinities::expected : Infinities::refused;
-    const Verdict verdict = compare(memory.values(name), expected, {.atol = bound * std::max(largest, 1e-3), .infinities = infinities});
+    const Verdict verdict =
+        compare(memory.values(name), expected, {.atol = bound * std::max(largest, 1e-3), .infinities = infinities});
     if (!verdict) return reject(c.name(), ": ", name, ": ", verdict.why);
   }
   return {};

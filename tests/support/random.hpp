@@ -11,7 +11,9 @@
 
 namespace detrack::test {
 
-inline double exact_in_float(double x) { return static_cast<double>(static_cast<float>(x)); }
+inline double exact_in_float(double x) {
+  return static_cast<double>(static_cast<float>(x));
+}
 
 /// Standard normal values into a host view.
 template <class X>

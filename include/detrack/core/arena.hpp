@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstring>
 #include <exception>
+#include <limits>
 #include <memory>
 
 #include "detrack/core/allocator.hpp"
@@ -40,6 +41,8 @@ class Arena {
   /// Uninitialised memory, aligned to kAlignment. Errors: out_of_memory, naming what is needed.
   template <class T>
   View<T> allocate(const Shape& shape) {
+    if (static_cast<std::uint64_t>(shape.numel()) > kMaxBytes / sizeof(T))
+      fail(ErrorCode::out_of_memory, "Arena: ", to_string(shape), " is more than the address space holds");
     const std::size_t bytes = static_cast<std::size_t>(shape.numel()) * sizeof(T);
     return {reinterpret_cast<T*>(allocate_bytes(bytes)), shape, allocator_->device()};
   }
@@ -49,10 +52,11 @@ class Arena {
   std::size_t peak() const { return peak_; }
   Device device() const { return allocator_->device(); }
 
-  /// Gives back everything handed out since used() was `mark`. Errors (checks on): corruption.
+  /// Gives back everything handed out since used() was `mark`. Errors: argument (mark above used()), corruption (checks on).
   void rewind(std::size_t mark) {
+    if (mark > used_) fail(ErrorCode::argument, "Arena::rewind: expected a mark of at most ", used_, ", got ", mark);
     const bool intact = !checked() || guards_intact(mark);
-    if (checked()) std::memset(base_ + mark, 0xff, used_ - mark);
+    if (checked() && mark < used_) std::memset(base_ + mark, 0xff, used_ - mark);
     used_ = mark;
     if (!intact) fail(ErrorCode::corruption, "Arena: something wrote past the end of its block");
   }
@@ -63,9 +67,10 @@ class Arena {
 
  private:
   static constexpr std::uint64_t kGuard = 0x5afe5afe5afe5afeu;
-  struct Guard {  // sits at the end of each block's last kAlignment bytes
+  static constexpr std::size_t kMaxBytes = std::numeric_limits<std::ptrdiff_t>::max();
+  struct Guard {  // sits at the end of the kAlignment bytes after each block; all from block_end on is filled, too
     std::uint64_t pattern;
-    std::uint64_t block_begin;
+    std::uint64_t block_begin, block_end;
   };
 
   bool planning() const { return allocator_->device().kind == DeviceKind::plan; }
@@ -74,13 +79,14 @@ class Arena {
   std::byte* allocate_bytes(std::size_t bytes) {
     const std::size_t begin = used_;
     const std::size_t padded = (bytes + kAlignment - 1) / kAlignment * kAlignment + (checks_ ? kAlignment : 0);
+    if (padded > kMaxBytes - begin) fail(ErrorCode::out_of_memory, "Arena: more than the address space holds");
     if (!planning() && padded > capacity_ - begin)
       fail(ErrorCode::out_of_memory, "Arena: expected room for ", padded, " more bytes after ", begin, ", got a capacity of ",
            capacity_, " (plan the run and reserve the arena first)");
     used_ = begin + padded;
     peak_ = std::max(peak_, used_);
     if (checked()) {
-      const Guard guard{kGuard, begin};
+      const Guard guard{kGuard, begin, begin + bytes};
       for (std::size_t at = begin + bytes; at < used_; ++at) base_[at] = std::byte{0x5a};
       std::memcpy(base_ + used_ - sizeof(Guard), &guard, sizeof(Guard));
     }
@@ -92,8 +98,10 @@ class Arena {
     while (end > mark) {
       Guard guard;
       std::memcpy(&guard, base_ + end - sizeof(Guard), sizeof(Guard));
-      if (guard.pattern != kGuard || guard.block_begin >= end) return false;
-      for (std::size_t at = end - kAlignment; at < end - sizeof(Guard); ++at)
+      if (guard.pattern != kGuard || guard.block_begin % kAlignment != 0 || guard.block_begin > guard.block_end ||
+          guard.block_end > end - kAlignment)
+        return false;
+      for (std::size_t at = guard.block_end; at < end - sizeof(Guard); ++at)
         if (base_[at] != std::byte{0x5a}) return false;
       end = guard.block_begin;
     }

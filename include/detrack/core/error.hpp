@@ -1,6 +1,7 @@
 // The one exception type of the library and the helpers that word its messages.
 #pragma once
 
+#include <locale>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -62,6 +63,7 @@ namespace detail {
 template <class... Parts>
 std::string concat(const Parts&... parts) {
   std::ostringstream out;
+  out.imbue(std::locale::classic());  // a program's own locale must not put separators into extents
   (out << ... << parts);
   return out.str();
 }

@@ -17,7 +17,8 @@ inline constexpr int kMaxRank = 5;
 class Shape {
  public:
   constexpr Shape() = default;
-  /// Errors: shape, for a rank above 5, a negative extent, or more elements than int64 counts.
+  /// Errors: shape, for a rank above 5, a negative extent, or more elements than int64 counts. Extents of zero do not
+  /// excuse the others: strides are products of them and must not overflow either.
   constexpr Shape(std::initializer_list<std::int64_t> extents) {
     for (const std::int64_t extent : extents) append(extent);
   }
@@ -26,7 +27,9 @@ class Shape {
   constexpr void append(std::int64_t extent) {
     if (rank_ == kMaxRank) fail(ErrorCode::shape, "Shape: expected a rank of at most ", kMaxRank);
     if (extent < 0) fail(ErrorCode::shape, "Shape: expected extents >= 0, got ", extent);
-    if (extent > 0 && numel() > std::numeric_limits<std::int64_t>::max() / extent)
+    std::int64_t product = 1;
+    for (int i = 0; i < rank_; ++i) product *= extents_[i] > 0 ? extents_[i] : 1;
+    if (extent > 0 && product > std::numeric_limits<std::int64_t>::max() / extent)
       fail(ErrorCode::shape, "Shape: the number of elements overflows");
     extents_[rank_++] = extent;
   }

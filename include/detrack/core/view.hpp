@@ -61,7 +61,7 @@ class View {
     if (sizeof...(I) != static_cast<std::size_t>(rank()))
       fail(ErrorCode::shape, "View::at: expected ", rank(), " indices, got ", sizeof...(I));
     int axis = 0;
-    const auto check = [&](std::int64_t i) {
+    [[maybe_unused]] const auto check = [&](std::int64_t i) {  // unused for scalars
       if (i < 0 || i >= extent(axis))
         fail(ErrorCode::shape, "View::at: axis ", axis, ": expected an index below ", extent(axis), ", got ", i);
       ++axis;
@@ -70,8 +70,9 @@ class View {
     return (*this)(index...);
   }
 
-  /// Row-major without gaps (extents of 1 may have any stride).
+  /// Row-major without gaps (extents of 1 may have any stride; nothing at all has no gaps).
   constexpr bool contiguous() const {
+    if (numel() == 0) return true;
     std::int64_t expected = 1;
     for (int i = rank() - 1; i >= 0; --i) {
       if (extent(i) != 1 && stride(i) != expected) return false;
@@ -83,9 +84,9 @@ class View {
   /// `count` positions of `axis` from `begin` on. Errors: shape.
   constexpr View slice(int axis, std::int64_t begin, std::int64_t count) const {
     check_axis("slice", axis);
-    if (begin < 0 || count < 0 || begin + count > extent(axis))
-      fail(ErrorCode::shape, "View::slice: axis ", axis, ": expected a range within [0, ", extent(axis), "), got [", begin,
-           ", ", begin + count, ")");
+    if (begin < 0 || count < 0 || begin > extent(axis) || count > extent(axis) - begin)
+      fail(ErrorCode::shape, "View::slice: axis ", axis, ": expected a range within [0, ", extent(axis), "), got ", count,
+           " from ", begin, " on");
     Shape shape;
     for (int i = 0; i < rank(); ++i) shape.append(i == axis ? count : extent(i));
     return {data_ + begin * stride(axis), shape, strides_, device_};
@@ -109,6 +110,7 @@ class View {
     check_axis("split", axis);
     if (inner <= 0 || extent(axis) % inner != 0)
       fail(ErrorCode::shape, "View::split: axis ", axis, ": expected a divisor of ", extent(axis), ", got ", inner);
+    if (rank() == kMaxRank) fail(ErrorCode::shape, "View::split: expected a rank below ", kMaxRank, ", got ", rank());
     Shape shape;
     std::array<std::int64_t, kMaxRank> strides{};
     for (int i = 0; i < rank(); ++i) {
@@ -133,17 +135,17 @@ class View {
   /// All leading axes as one: (..., C) as (R, C), no copy. Errors: shape, if the leading axes have gaps between them.
   constexpr View rows() const {
     if (rank() == 0) fail(ErrorCode::shape, "View::rows: expected a rank of at least 1, got 0");
+    const std::int64_t width = extent(rank() - 1);
     std::int64_t count = 1, row_stride = 0;
     bool started = false;
     for (int i = rank() - 2; i >= 0; --i) {
       if (extent(i) != 1) {
         if (!started) row_stride = stride(i), started = true;
-        else if (stride(i) != row_stride * count)
+        else if (numel() != 0 && stride(i) != row_stride * count)
           fail(ErrorCode::shape, "View::rows: the leading axes of ", to_string(shape_), " cannot be joined");
       }
       count *= extent(i);
     }
-    const std::int64_t width = extent(rank() - 1);
     return {data_, Shape{count, width}, {started ? row_stride : width, stride(rank() - 1)}, device_};
   }
 

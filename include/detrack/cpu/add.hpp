@@ -46,14 +46,14 @@ void run(Team<T>& team, const Add<T>& op) {
     const T* a = op.a.data() + (flat ? r * C : row_offset(op.a, r));
     T* y = op.y.data() + (flat ? r * C : row_offset(op.y, r));
     if (!op.b) {
-      for_each_vector<T>(count, [&](std::int64_t c, auto get, auto put)
-                                    __attribute__((always_inline)) { put(y + c, alpha * get(a + c)); });
+      for_each_vector<T>(
+          count, [&](std::int64_t c, auto get, auto put) __attribute__((always_inline)) { put(y + c, alpha * get(a + c)); });
       return;
     }
     const T* b = op.b.data() + (flat ? r * C : row_offset(op.b, r));
-    for_each_vector<T>(count, [&](std::int64_t c, auto get, auto put) __attribute__((always_inline)) {
-      put(y + c, alpha * get(a + c) + beta * get(b + c));
-    });
+    for_each_vector<T>(
+        count, [&](std::int64_t c, auto get, auto put)
+                   __attribute__((always_inline)) { put(y + c, alpha * get(a + c) + beta * get(b + c)); });
   });
 }
 
@@ -77,8 +77,8 @@ void run(Team<T>& team, const PositionEmbeddingForward<T>& op) {
     const T* x = op.x.data() + row_offset(op.x, r);
     const T* e = op.embedding.data() + (op.embedding.extent(0) == 1 ? 0 : r % N * op.embedding.stride(0));
     T* y = op.y.data() + row_offset(op.y, r);
-    for_each_vector<T>(C, [&](std::int64_t c, auto get, auto put)
-                              __attribute__((always_inline)) { put(y + c, get(x + c) + get(e + c)); });
+    for_each_vector<T>(
+        C, [&](std::int64_t c, auto get, auto put) __attribute__((always_inline)) { put(y + c, get(x + c) + get(e + c)); });
   });
 }
 

@@ -113,14 +113,15 @@ void online_softmax_row(T* s, std::int64_t keys, T& m, T& sum, T* y, std::int64_
 
 /// Forward of the queries [begin, end) of one head [Dao et al. 2022, algorithm 1, queries outermost].
 template <class T>
-void attend(const AttentionForward<T>& op, std::int64_t b, std::int64_t h, std::int64_t begin, std::int64_t end, T* scratch) {
+void attend(const AttentionForward<T>& op, std::int64_t b, std::int64_t h, std::int64_t begin, std::int64_t end,
+            T* scratch) {
   using Tiles = AttentionTiles<T>;
   const std::int64_t D = op.q.extent(3), Nk = op.k.extent(1), width = whole_vectors<T>(D);
   const auto q = head_of(op.q, b, h), k = head_of(op.k, b, h), v = head_of(op.v, b, h);
   const auto y = head_of(op.y, b, h);
   constexpr std::int64_t ld = Tiles::kForwardKeys;
   T* const columns = scratch;  // k, by panels of kTileColumns keys
-  T* const values = columns + (Nk + kTileColumns<T>) * D;
+  T* const values = columns + (Nk + kTileColumns<T>)*D;
   T* const queries = values + Nk * width;
   T* const scores = queries + Tiles::kQueries * width;
   T* const out = scores + Tiles::kQueries * ld;

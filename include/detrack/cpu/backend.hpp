@@ -30,13 +30,16 @@ class CpuBackend final : public ReferenceBackend<T> {
 
   std::string describe() const override {
     const int threads = team_.threads();
-    return "cpu: " + std::to_string(threads) + (threads == 1 ? " thread, " : " threads, ") + std::to_string(8 * kVectorBytes) +
-           "-bit vectors, " + (sizeof(T) == 4 ? "float32" : "float64") + (kOpenMp ? ", OpenMP" : ", built without OpenMP");
+    return "cpu: " + std::to_string(threads) + (threads == 1 ? " thread, " : " threads, ") +
+           std::to_string(8 * kVectorBytes) + "-bit vectors, " + (sizeof(T) == 4 ? "float32" : "float64") +
+           (kOpenMp ? ", OpenMP" : ", built without OpenMP");
   }
 
   using ReferenceBackend<T>::run;
-#define DETRACK_CPU_OP(Op) \
-  void run(const Op<T>& op) override { cpu::run(team_, op); }
+#define DETRACK_CPU_OP(Op)             \
+  void run(const Op<T>& op) override { \
+    cpu::run(team_, op);               \
+  }
   DETRACK_CPU_OP(LinearForward)
   DETRACK_CPU_OP(LinearBackward)
   DETRACK_CPU_OP(SimilarityForward)
@@ -52,8 +55,12 @@ class CpuBackend final : public ReferenceBackend<T> {
   DETRACK_CPU_OP(PatchifyForward)
   DETRACK_CPU_OP(PositionEmbeddingForward)
 #undef DETRACK_CPU_OP
-  void run(const Add<T>& op) override { rows_are_contiguous(op) ? cpu::run(team_, op) : ReferenceBackend<T>::run(op); }
-  void run(const Fill<T>& op) override { unit_stride(op.y) ? cpu::run(team_, op) : ReferenceBackend<T>::run(op); }
+  void run(const Add<T>& op) override {
+    rows_are_contiguous(op) ? cpu::run(team_, op) : ReferenceBackend<T>::run(op);
+  }
+  void run(const Fill<T>& op) override {
+    unit_stride(op.y) ? cpu::run(team_, op) : ReferenceBackend<T>::run(op);
+  }
 
  private:
   Team<T> team_;

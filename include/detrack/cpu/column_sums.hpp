@@ -35,8 +35,10 @@ void add_column_sums(Team<T>& team, View<const T> x, T alpha, View<T> sums) {
         const T* row = x.data() + r * x.stride(0) + begin + j;
         sum += left == L ? load(row) : load_some(row, left);
       }
-      if (left == L) store(to + j, load(to + j) + alpha * sum);
-      else store_some(to + j, load_some(to + j, left) + alpha * sum, left);
+      if (left == L)
+        store(to + j, load(to + j) + alpha * sum);
+      else
+        store_some(to + j, load_some(to + j, left) + alpha * sum, left);
     }
   });
 }

@@ -11,8 +11,8 @@
 namespace detrack::cpu {
 inline namespace DETRACK_CPU_ISA {
 
-/// How B (K x N) lies in memory: B(k, n) = b[k ldb + n] (columns, a gradient through a weight), or b[n ldb + k] (rows, a weight as PyTorch
-/// stores it).
+/// How B (K x N) lies in memory: B(k, n) = b[k ldb + n] (columns, a gradient through a weight), or b[n ldb + k] (rows, a
+/// weight as PyTorch stores it).
 enum class AccessB { rows, columns };
 
 /// z = alpha (A B + bias) + residual;  pre = z;  c = activation(z).
@@ -37,44 +37,51 @@ struct Product {
   std::int64_t ldc = 0;
 };
 
+/// Strips of a transposed A that are packed at a time.
+inline constexpr std::int64_t kStrips = 2;
+
 /// Adds a tile of A B, summed over one block of K, to what c holds; the first block brings bias and residual instead,
 /// and the last one writes pre and applies the activation.
 template <class T>
 void finish_tile(const Product<T>& p, const T* tile, std::int64_t ldt, std::int64_t row, std::int64_t rows,
                  std::int64_t column, std::int64_t columns, bool first, bool last) {
   constexpr std::int64_t L = kLanes<T>;
-  with_activation(last ? p.activation : Activation::identity, [&](auto kind) __attribute__((always_inline)) {
-    for (std::int64_t i = 0; i < rows; ++i) {
-      T* c = p.c + (row + i) * p.ldc + column;
-      T* pre = last && p.pre ? p.pre + (row + i) * p.ldp + column : nullptr;
-      const T* base = !first ? c : p.residual ? p.residual + (row + i) * p.ldr + column : nullptr;
-      const T* bias = first && p.bias ? p.bias + column : nullptr;
-      for (std::int64_t j = 0; j < columns; j += L) {
-        const std::int64_t left = columns - j;
-        Vector<T> z = load(tile + i * ldt + j);
-        if (left >= L) {
-          if (bias) z += load(bias + j);
-          z *= p.alpha;
-          if (base) z += load(base + j);
-          if (pre) store(pre + j, z);
-          store(c + j, activate<T, decltype(kind)::value>(z));
-        } else {
-          if (bias) z += load_some(bias + j, left);
-          z *= p.alpha;
-          if (base) z += load_some(base + j, left);
-          if (pre) store_some(pre + j, z, left);
-          store_some(c + j, activate<T, decltype(kind)::value>(z), left);
+  with_activation(
+      last ? p.activation : Activation::identity, [&](auto kind) __attribute__((always_inline)) {
+        for (std::int64_t i = 0; i < rows; ++i) {
+          T* c = p.c + (row + i) * p.ldc + column;
+          T* pre = last && p.pre ? p.pre + (row + i) * p.ldp + column : nullptr;
+          const T* base = !first ? c : p.residual ? p.residual + (row + i) * p.ldr + column : nullptr;
+          const T* bias = first && p.bias ? p.bias + column : nullptr;
+          for (std::int64_t j = 0; j < columns; j += L) {
+            const std::int64_t left = columns - j;
+            Vector<T> z = load(tile + i * ldt + j);
+            if (left >= L) {
+              if (bias) z += load(bias + j);
+              z *= p.alpha;
+              if (base) z += load(base + j);
+              if (pre) store(pre + j, z);
+              store(c + j, activate<T, decltype(kind)::value>(z));
+            } else {
+              if (bias) z += load_some(bias + j, left);
+              z *= p.alpha;
+              if (base) z += load_some(base + j, left);
+              if (pre) store_some(pre + j, z, left);
+              store_some(c + j, activate<T, decltype(kind)::value>(z), left);
+            }
+          }
         }
-      }
-    }
-  });
+      });
 }
 
 /// Sizes of the blocks. They follow from the shape, but for how tiles are grouped into tasks, which no result depends on.
+/// A group of panels is at most 4 x 512 x 48 floats, 384 KiB of second-level cache. Lost: a depth of 384 (gradients of
+/// weights, 448 deep, then touch dw twice: 3072 x 448 x 768 at 48 % of peak instead of 64), of 192 and 256 (2 to 5 %
+/// slower), one panel at a time (4 % slower, 10 % where K is 3072), eight at a time (no gain).
 template <class T>
 struct Blocking {
-  static constexpr std::int64_t kDepth = 1536 / static_cast<std::int64_t>(sizeof(T));  // of a packed panel: 384 floats, 72 KiB
-  static constexpr std::int64_t kGroup = 4;                                              // panels packed at a time: within L2
+  static constexpr std::int64_t kDepth = 2048 / static_cast<std::int64_t>(sizeof(T));  // of a packed panel
+  static constexpr std::int64_t kGroup = 4;                                            // panels packed at a time
 
   Blocking(const Product<T>& p, int threads) {
     constexpr std::int64_t L = kLanes<T>;
@@ -93,11 +100,41 @@ struct Blocking {
   std::int64_t first_vector(std::int64_t panel) const { return panel * vectors / panels; }
 
   std::int64_t panel_elements() const { return depth * kTileColumns<T>; }
-  std::int64_t strip_elements() const { return kTileRows * (depth + kLanes<T>); }
+  std::int64_t strip_elements() const { return kStrips * kTileRows * (depth + kLanes<T>); }
   std::int64_t scratch() const { return group * panel_elements() + strip_elements() + kTileRows * kTileColumns<T>; }
 
   std::int64_t vectors, panels, depth_blocks, depth, group, groups, chunk, chunks;
 };
+
+/// Asks for part `part` of `parts` of the strip of A that comes next.
+template <class T>
+void prefetch_strip(const Product<T>& p, std::int64_t row, std::int64_t k, std::int64_t depth, std::int64_t part,
+                    std::int64_t parts) {
+  constexpr std::int64_t kLine = 64 / static_cast<std::int64_t>(sizeof(T));
+  constexpr int kSecondLevel = 2;
+  if (p.access_a == AccessA::rows) {
+    const std::int64_t rows = std::min<std::int64_t>(kTileRows, p.M - row);
+    for (std::int64_t i = part * rows / parts; i < (part + 1) * rows / parts; ++i)
+      for (std::int64_t j = 0; j < depth; j += kLine) __builtin_prefetch(p.a + (row + i) * p.lda + k + j, 0, kSecondLevel);
+  } else {
+    for (std::int64_t j = part * depth / parts; j < (part + 1) * depth / parts; ++j)
+      __builtin_prefetch(p.a + (k + j) * p.lda + row, 0, kSecondLevel);
+  }
+}
+
+/// to[strip][k kTileRows + i] = a[k lda + strip kTileRows + i]: a transposed A in strips of kTileRows, a few at a time
+/// because one alone would use only half of each cache line it fetches.
+template <class T>
+void pack_strips(const T* a, std::int64_t lda, std::int64_t rows, std::int64_t depth, T* to) {
+  if (rows == kStrips * kTileRows) {
+    for (std::int64_t k = 0; k < depth; ++k)
+      for (std::int64_t strip = 0; strip < kStrips; ++strip)
+        std::memcpy(to + (strip * depth + k) * kTileRows, a + k * lda + strip * kTileRows, kTileRows * sizeof(T));
+    return;
+  }
+  for (std::int64_t k = 0; k < depth; ++k)
+    for (std::int64_t i = 0; i < rows; ++i) to[(i / kTileRows * depth + k) * kTileRows + i % kTileRows] = a[k * lda + i];
+}
 
 /// One task: a group of column panels times a chunk of rows. For each block of K the panels of B are packed into this
 /// thread's scratch, where they stay in the second-level cache, and every strip of kTileRows rows of A, which stays in the
@@ -115,8 +152,8 @@ void multiply_group(const Product<T>& p, const Blocking<T>& blocking, std::int64
     begin = blocking.first_vector(panel_begin + i) * L;
     vectors = blocking.first_vector(panel_begin + i + 1) - blocking.first_vector(panel_begin + i);
   };
-  // Rows a multiple of a page apart compete for the same few lines of the first-level cache; columns are strided anyway.
-  const bool copy_rows = p.access_a == AccessA::rows && (p.lda * static_cast<std::int64_t>(sizeof(T))) % 2048 == 0;
+  // Rows of A are read in place. Lost: copying them where they lie a multiple of a page apart and compete for the same sets
+  // of the first-level cache (K = 3072: 73 % of peak with the copy, 84 % without; eight rows fit its twelve ways).
   const bool copy_columns = p.access_a == AccessA::columns && panels > 1;
 
   for (std::int64_t block = 0; block < blocking.depth_blocks; ++block) {
@@ -126,28 +163,25 @@ void multiply_group(const Product<T>& p, const Blocking<T>& blocking, std::int64
       panel_range(i, begin, vectors);
       const std::int64_t columns = std::min(vectors * L, p.N - begin);
       T* const to = packed + i * blocking.panel_elements();
-      if (p.access_b == AccessB::rows) pack_rows(p.b + begin * p.ldb + k, p.ldb, columns, depth, to, vectors * L);
-      else pack_columns(p.b + k * p.ldb + begin, p.ldb, columns, depth, to, vectors * L);
+      if (p.access_b == AccessB::rows)
+        pack_rows(p.b + begin * p.ldb + k, p.ldb, columns, depth, to, vectors * L);
+      else
+        pack_columns(p.b + k * p.ldb + begin, p.ldb, columns, depth, to, vectors * L);
     }
     for (std::int64_t row = row_begin; row < row_end; row += kTileRows) {
       const std::int64_t rows = std::min<std::int64_t>(kTileRows, row_end - row);
       const T* a = p.access_a == AccessA::rows ? p.a + row * p.lda + k : p.a + k * p.lda + row;
       std::int64_t lda = p.lda;
-      if (copy_rows) {
-        const std::int64_t ld = depth + L;
-        for (std::int64_t i = 0; i < rows; ++i) std::copy_n(a + i * lda, depth, strip + i * ld);
-        a = strip, lda = ld;
-      } else if (copy_columns) {
-        if (rows == kTileRows)
-          for (std::int64_t i = 0; i < depth; ++i) std::memcpy(strip + i * kTileRows, a + i * lda, kTileRows * sizeof(T));
-        else
-          for (std::int64_t i = 0; i < depth; ++i) std::copy_n(a + i * lda, rows, strip + i * kTileRows);
-        a = strip, lda = kTileRows;
+      if (copy_columns) {
+        const std::int64_t index = (row - row_begin) / kTileRows % kStrips;
+        if (index == 0) pack_strips(a, lda, std::min<std::int64_t>(kStrips * kTileRows, row_end - row), depth, strip);
+        a = strip + index * depth * kTileRows, lda = kTileRows;
       }
       for (std::int64_t i = 0; i < panels; ++i) {
         std::int64_t begin, vectors;
         panel_range(i, begin, vectors);
         const T* const b = packed + i * blocking.panel_elements();
+        if (row + kTileRows < row_end) prefetch_strip(p, row + kTileRows, k, depth, i, panels);
         if (p.access_a == AccessA::rows)
           multiply_rows<T, AccessA::rows>(rows, vectors, depth, a, lda, b, vectors * L, tile, vectors * L, false);
         else

@@ -18,17 +18,22 @@ void layer_norm_row(const LayerNormForward<T>& op, std::int64_t r) {
   const T* x = op.x.data() + r * op.x.stride(0);
   T* y = op.y.data() + r * op.y.stride(0);
   const T *gamma = op.gamma.data(), *beta = op.beta.data();
-  const T mean = sum_row<T>(C, [&](std::int64_t c, std::int64_t left) __attribute__((always_inline)) {
-                   return left >= L ? load(x + c) : load_some(x + c, left);
-                 }) / static_cast<T>(C);
-  const T variance = sum_row<T>(C, [&](std::int64_t c, std::int64_t left) __attribute__((always_inline)) {
-                       const Vector<T> d = left >= L ? load(x + c) - mean : keep_some<T>(load_some(x + c, left) - mean, left);
-                       return d * d;
-                     }) / static_cast<T>(C);
+  const T mean = sum_row<T>(
+                     C, [&](std::int64_t c, std::int64_t left)
+                            __attribute__((always_inline)) { return left >= L ? load(x + c) : load_some(x + c, left); }) /
+                 static_cast<T>(C);
+  const T variance = sum_row<T>(
+                         C,
+                         [&](std::int64_t c, std::int64_t left) __attribute__((always_inline)) {
+                           const Vector<T> d =
+                               left >= L ? load(x + c) - mean : keep_some<T>(load_some(x + c, left) - mean, left);
+                           return d * d;
+                         }) /
+                     static_cast<T>(C);
   const T rstd = T(1) / std::sqrt(variance + static_cast<T>(op.eps));
-  for_each_vector<T>(C, [&](std::int64_t c, auto get, auto put) __attribute__((always_inline)) {
-    put(y + c, (get(x + c) - mean) * rstd * get(gamma + c) + get(beta + c));
-  });
+  for_each_vector<T>(
+      C, [&](std::int64_t c, auto get, auto put)
+             __attribute__((always_inline)) { put(y + c, (get(x + c) - mean) * rstd * get(gamma + c) + get(beta + c)); });
   if (op.mean) op.mean(r) = mean, op.rstd(r) = rstd;
 }
 
@@ -57,19 +62,24 @@ void layer_norm_backward_row(const LayerNormBackward<T>& op, std::int64_t r, T* 
   const auto some = [](const T* p, std::int64_t left) __attribute__((always_inline)) {
     return left >= L ? load(p) : load_some(p, left);
   };
-  const T mean_g = sum_row<T>(C, [&](std::int64_t c, std::int64_t left) __attribute__((always_inline)) {
-                     return some(gamma + c, left) * some(dy + c, left);
-                   }) / static_cast<T>(C);
-  const T mean_gh = sum_row<T>(C, [&](std::int64_t c, std::int64_t left) __attribute__((always_inline)) {
-                      return some(gamma + c, left) * some(dy + c, left) * ((some(x + c, left) - mean) * rstd);
-                    }) / static_cast<T>(C);
-  for_each_vector<T>(C, [&](std::int64_t c, auto get, auto put) __attribute__((always_inline)) {
-    const Vector<T> h = (get(x + c) - mean) * rstd, d = get(dy + c);
-    Vector<T> out = rstd * (get(gamma + c) * d - mean_g - h * mean_gh);
-    if (residual) out += get(residual + c);
-    if (dgamma) put(dgamma + c, get(dgamma + c) + d * h), put(dbeta + c, get(dbeta + c) + d);
-    put(dx + c, out);
-  });
+  const T mean_g = sum_row<T>(
+                       C, [&](std::int64_t c, std::int64_t left)
+                              __attribute__((always_inline)) { return some(gamma + c, left) * some(dy + c, left); }) /
+                   static_cast<T>(C);
+  const T mean_gh = sum_row<T>(
+                        C,
+                        [&](std::int64_t c, std::int64_t left) __attribute__((always_inline)) {
+                          return some(gamma + c, left) * some(dy + c, left) * ((some(x + c, left) - mean) * rstd);
+                        }) /
+                    static_cast<T>(C);
+  for_each_vector<T>(
+      C, [&](std::int64_t c, auto get, auto put) __attribute__((always_inline)) {
+        const Vector<T> h = (get(x + c) - mean) * rstd, d = get(dy + c);
+        Vector<T> out = rstd * (get(gamma + c) * d - mean_g - h * mean_gh);
+        if (residual) out += get(residual + c);
+        if (dgamma) put(dgamma + c, get(dgamma + c) + d * h), put(dbeta + c, get(dbeta + c) + d);
+        put(dx + c, out);
+      });
 }
 
 /// Rows in blocks of a size that follows from the shape; each block sums its share of dgamma and dbeta, and the shares are
@@ -90,10 +100,11 @@ void run(Team<T>& team, const LayerNormBackward<T>& op) {
   if (!op.dgamma) return;
   for (std::int64_t block = 0; block < blocks; ++block) {
     const T* share = team.shared() + block * 2 * C;
-    for_each_vector<T>(C, [&](std::int64_t c, auto get, auto put) __attribute__((always_inline)) {
-      put(op.dgamma.data() + c, get(op.dgamma.data() + c) + get(share + c));
-      put(op.dbeta.data() + c, get(op.dbeta.data() + c) + get(share + C + c));
-    });
+    for_each_vector<T>(
+        C, [&](std::int64_t c, auto get, auto put) __attribute__((always_inline)) {
+          put(op.dgamma.data() + c, get(op.dgamma.data() + c) + get(share + c));
+          put(op.dbeta.data() + c, get(op.dbeta.data() + c) + get(share + C + c));
+        });
   }
 }
 

@@ -19,8 +19,10 @@ void run(Team<T>& team, const LinearForward<T>& op) {
   p.residual = op.residual.data(), p.ldr = op.residual.stride(0);
   p.activation = op.activation, p.pre = op.pre.data(), p.ldp = op.pre.stride(0);
   p.c = op.y.data(), p.ldc = op.y.stride(0);
-  if (is_skinny(p)) multiply_skinny(team, p);
-  else multiply(team, p);
+  if (is_skinny(p))
+    multiply_skinny(team, p);
+  else
+    multiply(team, p);
 }
 
 /// dx = alpha dy w.

@@ -40,8 +40,7 @@ void multiply_tile(std::int64_t K, const T* a, std::int64_t lda, const T* b, std
     });
   } else {
     unroll<Rows>([&](auto i) __attribute__((always_inline)) {
-      unroll<Vectors>(
-          [&](auto j) __attribute__((always_inline)) { store(c + i * ldc + j * kLanes<T>, sum[i][j]); });
+      unroll<Vectors>([&](auto j) __attribute__((always_inline)) { store(c + i * ldc + j * kLanes<T>, sum[i][j]); });
     });
   }
 }
@@ -50,7 +49,9 @@ template <class T>
 using TileKernel = void (*)(std::int64_t, const T*, std::int64_t, const T*, std::int64_t, T*, std::int64_t, bool);
 
 /// Kernels of kTileRows, 4, 2 and 1 rows make up any number of rows.
-constexpr int rows_of_kernel(int rung) { return rung == 0 ? kTileRows : 4 >> (rung - 1); }
+constexpr int rows_of_kernel(int rung) {
+  return rung == 0 ? kTileRows : 4 >> (rung - 1);
+}
 
 template <class T, AccessA Access>
 inline constexpr auto kTileKernels = []<int... V>(std::integer_sequence<int, V...>) {
@@ -61,7 +62,8 @@ inline constexpr auto kTileKernels = []<int... V>(std::integer_sequence<int, V..
                 {multiply_tile<T, Access, rows_of_kernel(1), V + 1>...},
                 {multiply_tile<T, Access, rows_of_kernel(2), V + 1>...},
                 {multiply_tile<T, Access, rows_of_kernel(3), V + 1>...}}};
-}(std::make_integer_sequence<int, kTileVectors>{});
+}
+(std::make_integer_sequence<int, kTileVectors>{});
 
 /// Up to kTileRows rows (the largest kernels that fit, one below the other) of `vectors` <= kTileVectors.
 template <class T, AccessA Access>

@@ -18,7 +18,8 @@ void run(Team<T>& team, const PatchifyForward<T>& op) {
     const T* from = op.image.data() + b * op.image.stride(0) + row * P * op.image.stride(2) + column * P;
     T* to = op.columns.data() + r * op.columns.stride(0);
     for (std::int64_t c = 0; c < channels; ++c)
-      for (std::int64_t i = 0; i < P; ++i, to += P) std::copy_n(from + c * op.image.stride(1) + i * op.image.stride(2), P, to);
+      for (std::int64_t i = 0; i < P; ++i, to += P)
+        std::copy_n(from + c * op.image.stride(1) + i * op.image.stride(2), P, to);
   });
 }
 

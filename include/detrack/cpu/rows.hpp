@@ -25,11 +25,13 @@ DETRACK_INLINE void for_each_vector(std::int64_t columns, F&& f) {
   constexpr std::int64_t L = kLanes<T>;
   std::int64_t c = 0;
   for (; c + L <= columns; c += L)
-    f(c, [](const T* p) __attribute__((always_inline)) { return load(p); },
-      [](T* p, Vector<T> v) __attribute__((always_inline)) { store(p, v); });
+    f(
+        c, [](const T* p) __attribute__((always_inline)) { return load(p); },
+        [](T * p, Vector<T> v) __attribute__((always_inline)) { store(p, v); });
   if (const std::int64_t left = columns - c; left > 0)
-    f(c, [left](const T* p) __attribute__((always_inline)) { return load_some(p, left); },
-      [left](T* p, Vector<T> v) __attribute__((always_inline)) { store_some(p, v, left); });
+    f(
+        c, [left](const T* p) __attribute__((always_inline)) { return load_some(p, left); },
+        [left](T * p, Vector<T> v) __attribute__((always_inline)) { store_some(p, v, left); });
 }
 
 }  // namespace DETRACK_CPU_ISA

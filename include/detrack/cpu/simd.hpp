@@ -92,7 +92,8 @@ template <int N, class F>
 DETRACK_INLINE void unroll(F&& f) {
   [&]<int... I>(std::integer_sequence<int, I...>) __attribute__((always_inline)) {
     (f(std::integral_constant<int, I>{}), ...);
-  }(std::make_integer_sequence<int, N>{});
+  }
+  (std::make_integer_sequence<int, N>{});
 }
 
 /// Lanes i with (i & Half) == 0 of `a` and of `b` (From = 0), or the other ones (From = Half), woven together.
@@ -100,7 +101,8 @@ template <class T, int Half, int From>
 DETRACK_INLINE Vector<T> weave(Vector<T> a, Vector<T> b) {
   return [&]<int... I>(std::integer_sequence<int, I...>) __attribute__((always_inline)) {
     return __builtin_shufflevector(a, b, ((I & Half) == 0 ? I + From : kLanes<T> + I - Half + From)...);
-  }(std::make_integer_sequence<int, kLanes<T>>{});
+  }
+  (std::make_integer_sequence<int, kLanes<T>>{});
 }
 
 /// rows[i][j] <-> rows[j][i] of a square block, in log2(lanes) exchanges of ever larger halves (Eklundh 1972).
@@ -127,7 +129,8 @@ DETRACK_INLINE T sum_lanes(Vector<T> v) {
   } else {
     const Vector<T> other = [&]<int... I>(std::integer_sequence<int, I...>) __attribute__((always_inline)) {
       return __builtin_shufflevector(v, v, (I ^ Half)...);
-    }(std::make_integer_sequence<int, kLanes<T>>{});
+    }
+    (std::make_integer_sequence<int, kLanes<T>>{});
     return sum_lanes<T, Half / 2>(v + other);
   }
 }
@@ -140,7 +143,8 @@ DETRACK_INLINE T max_lanes(Vector<T> v) {
   } else {
     const Vector<T> other = [&]<int... I>(std::integer_sequence<int, I...>) __attribute__((always_inline)) {
       return __builtin_shufflevector(v, v, (I ^ Half)...);
-    }(std::make_integer_sequence<int, kLanes<T>>{});
+    }
+    (std::make_integer_sequence<int, kLanes<T>>{});
     return max_lanes<T, Half / 2>(max<T>(v, other));
   }
 }

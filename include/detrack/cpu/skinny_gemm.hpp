@@ -6,7 +6,8 @@
 namespace detrack::cpu {
 inline namespace DETRACK_CPU_ISA {
 
-/// Up to this many rows, packing a weight costs more than the horizontal sums of dot products (at 16 packing wins: 58 % of peak to 43).
+/// Up to this many rows, packing a weight costs more than the horizontal sums of dot products (at 16 packing wins: 58 % of
+/// peak to 43).
 inline constexpr std::int64_t kSkinnyRows = 8;
 
 /// A tile of dot products holds one sum a lane: kDotRows rows of A times kDotColumns rows of the weight.
@@ -50,7 +51,7 @@ DETRACK_INLINE Vector<T> dot_tile(const T* const (&a)[kDotRows<T>], const T* con
     unroll<kColumns>([&](auto j) __attribute__((always_inline)) { __builtin_prefetch(w[j] + ahead + k); });
     step([k](const T* p) __attribute__((always_inline)) { return load(p + k); });
   }
-  if (k < K) step([k, K](const T* p) __attribute__((always_inline)) { return load_some(p + k, K - k); });
+  if (k < K) step([ k, K ](const T* p) __attribute__((always_inline)) { return load_some(p + k, K - k); });
   return sums_of_lanes<T>(sums);
 }
 

@@ -22,15 +22,18 @@ void run(Team<T>& team, const SoftmaxForward<T>& op) {
     for (; c + L <= V; c += L) top = max<T>(load(x + c), top);
     if (c < V) top = max<T>(keep_some<T>(load_some(x + c, V - c), V - c, kNothing), top);
     const T highest = max_lanes<T>(top);
-    const T sum = sum_row<T>(V, [&](std::int64_t k, std::int64_t left) __attribute__((always_inline)) {
-      const Vector<T> p = left >= L ? exp<T>(load(x + k) - highest)
-                                    : keep_some<T>(exp<T>(load_some(x + k, left) - highest), left);
-      if (left >= L) store(y + k, p);
-      else store_some(y + k, p, left);
-      return p;
-    });
-    for_each_vector<T>(V, [&](std::int64_t k, auto get, auto put)
-                              __attribute__((always_inline)) { put(y + k, get(y + k) / sum); });
+    const T sum = sum_row<T>(
+        V, [&](std::int64_t k, std::int64_t left) __attribute__((always_inline)) {
+          const Vector<T> p =
+              left >= L ? exp<T>(load(x + k) - highest) : keep_some<T>(exp<T>(load_some(x + k, left) - highest), left);
+          if (left >= L)
+            store(y + k, p);
+          else
+            store_some(y + k, p, left);
+          return p;
+        });
+    for_each_vector<T>(
+        V, [&](std::int64_t k, auto get, auto put) __attribute__((always_inline)) { put(y + k, get(y + k) / sum); });
   });
 }
 
@@ -42,12 +45,13 @@ void run(Team<T>& team, const SoftmaxBackward<T>& op) {
     const T* y = op.y.data() + r * op.y.stride(0);
     const T* dy = op.dy.data() + r * op.dy.stride(0);
     T* dx = op.dx.data() + r * op.dx.stride(0);
-    const T dot = sum_row<T>(V, [&](std::int64_t k, std::int64_t left) __attribute__((always_inline)) {
-      return left >= L ? load(y + k) * load(dy + k) : load_some(y + k, left) * load_some(dy + k, left);
-    });
-    for_each_vector<T>(V, [&](std::int64_t k, auto get, auto put) __attribute__((always_inline)) {
-      put(dx + k, get(y + k) * (get(dy + k) - dot));
-    });
+    const T dot = sum_row<T>(
+        V, [&](std::int64_t k, std::int64_t left) __attribute__((always_inline)) {
+          return left >= L ? load(y + k) * load(dy + k) : load_some(y + k, left) * load_some(dy + k, left);
+        });
+    for_each_vector<T>(
+        V, [&](std::int64_t k, auto get, auto put)
+               __attribute__((always_inline)) { put(dx + k, get(y + k) * (get(dy + k) - dot)); });
   });
 }
 

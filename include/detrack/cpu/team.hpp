@@ -32,14 +32,18 @@ class Team {
     scratch_.resize(static_cast<std::size_t>(std::max(threads, 1)));
   }
 
-  int threads() const { return static_cast<int>(scratch_.size()); }
+  int threads() const {
+    return static_cast<int>(scratch_.size());
+  }
 
   /// Room for `count` elements a thread, and `shared` for all of them. Call it before parallel().
   void reserve(std::int64_t count, std::int64_t shared = 0) {
     for (auto& scratch : scratch_) scratch.reserve(count);
     shared_.reserve(shared);
   }
-  T* shared() const { return shared_.data(); }
+  T* shared() const {
+    return shared_.data();
+  }
 
   /// f(task, scratch) for every task in [0, tasks); tasks are handed out in order. `work` is a rough count of vector
   /// operations in all: below kSerialWork waking the others costs more than they save.

@@ -169,9 +169,10 @@ class HeaderEvents {
   template <class Exception>
   bool parse_error(std::size_t position, const std::string&, const Exception& error) {
     // The parser's text ends in a copy of the offending token, which may be as long as the header.
+    const std::size_t byte = kLengthBytes + (position > 0 ? position - 1 : 0);  // the parser counts what it has read
     const std::string_view what = error.what();
     const auto begin = what.find("syntax error");
-    fail(ErrorCode::format, path_, ": byte ", kLengthBytes + position, ": expected a header of JSON, got ",
+    fail(ErrorCode::format, path_, ": byte ", byte, ": expected a header of JSON, got ",
          escaped(begin == std::string_view::npos ? what : what.substr(begin), 160));
   }
 

@@ -214,8 +214,8 @@ class DeTrack {
       ops::expect_rank(kName, "templates", templates.shape(), 5);
       count = templates.extent(1);
       ops::expect_view(kName, "templates", templates, {B, count, 3, Z, Z});
-      ops::expect(count <= config_.templates, kName, "templates", "at most " + std::to_string(config_.templates),
-                  static_cast<double>(count));
+      if (count > config_.templates)
+        fail(ErrorCode::shape, kName, ": templates: expected at most ", config_.templates, ", got ", count);
     }
     ops::expect_view(kName, "image", image, {B, config_.search_tokens() + count * config_.template_tokens(), config_.width});
   }

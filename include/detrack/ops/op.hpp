@@ -56,7 +56,8 @@ void expect_view(const char* op, const char* name, const View<X>& view, const Sh
   expect_unit_stride(op, name, view);
 }
 
-inline void expect(bool ok, const char* op, const char* name, const std::string& expected, double got) {
+/// `expected` is no std::string: checks run before every operation and must not allocate.
+inline void expect(bool ok, const char* op, const char* name, const char* expected, double got) {
   if (!ok) fail(ErrorCode::argument, op, ": ", name, ": expected ", expected, ", got ", got);
 }
 

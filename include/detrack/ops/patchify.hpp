@@ -5,7 +5,8 @@
 
 namespace detrack {
 
-/// Math:   columns[b n + r, (c P + i) P + j] = image[b, c, y P + i, x P + j], r = y (W / P) + x. The patch embedding is a linear
+/// Math:   columns[b n + r, (c P + i) P + j] = image[b, c, y P + i, x P + j], r = y (W / P) + x. The patch embedding is a
+/// linear
 ///         layer on these columns, its weight (C, 3, P, P) read as (C, 3 P P)   [Dosovitskiy et al. 2021, eq. 1]
 /// Shapes: image (B, c, H, W), H and W divisible by P; columns (B (H/P) (W/P), c P P).
 template <class T>
@@ -42,25 +43,26 @@ struct PatchifyBackward {
 namespace ops::detail {
 
 template <class Image, class Columns>
-void check_patches(const char* op, const View<Image>& image, const View<Columns>& columns, std::int64_t P) {
+void check_patches(const char* op, const char* image_name, const View<Image>& image, const char* columns_name,
+                   const View<Columns>& columns, std::int64_t P) {
   expect(P >= 1, op, "patch", "a positive side", static_cast<double>(P));
-  expect_rank(op, "image", image.shape(), 4);
+  expect_rank(op, image_name, image.shape(), 4);
   const std::int64_t B = image.extent(0), c = image.extent(1), H = image.extent(2), W = image.extent(3);
   if (H % P != 0 || W % P != 0)
-    fail(ErrorCode::shape, op, ": image: expected sides divisible by ", P, ", got ", to_string(image.shape()));
-  expect_view(op, "image", image, image.shape());
-  expect_view(op, "columns", columns, {B * (H / P) * (W / P), c * P * P});
+    fail(ErrorCode::shape, op, ": ", image_name, ": expected sides divisible by ", P, ", got ", to_string(image.shape()));
+  expect_view(op, image_name, image, image.shape());
+  expect_view(op, columns_name, columns, {B * (H / P) * (W / P), c * P * P});
 }
 
 }  // namespace ops::detail
 
 template <class T>
 void PatchifyForward<T>::check() const {
-  ops::detail::check_patches(kName, image, columns, patch);
+  ops::detail::check_patches(kName, "image", image, "columns", columns, patch);
 }
 template <class T>
 void PatchifyBackward<T>::check() const {
-  ops::detail::check_patches(kName, dimage, dcolumns, patch);
+  ops::detail::check_patches(kName, "dimage", dimage, "dcolumns", dcolumns, patch);
 }
 
 }  // namespace detrack

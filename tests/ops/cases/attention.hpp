@@ -18,7 +18,8 @@ struct AttentionCase {
   Mask mask = Mask::none;
 
   std::string name() const {
-    return detrack::detail::concat("attention B ", B, " Nq ", Nq, " Nk ", Nk, " H ", H, " D ", D, " mask ", static_cast<int>(mask));
+    return detrack::detail::concat("attention B ", B, " Nq ", Nq, " Nk ", Nk, " H ", H, " D ", D, " mask ",
+                                   static_cast<int>(mask));
   }
   Values mask_values() const {
     return [c = *this](std::vector<double>& values, Philox&) {
@@ -98,6 +99,8 @@ struct FusedAttentionCase {
   }
 };
 
-inline std::vector<FusedAttentionCase> fused_attention_cases() { return {{}, {.B = 1, .N = 9, .n = 9, .H = 1, .D = 3}}; }
+inline std::vector<FusedAttentionCase> fused_attention_cases() {
+  return {{}, {.B = 1, .N = 9, .n = 9, .H = 1, .D = 3}};
+}
 
 }  // namespace detrack::test

@@ -28,7 +28,11 @@ template <class Case>
 std::vector<Case> box_overlap_cases() {
   return {{.R = 33, .disorder = 0.05}, {.R = 1}, {.R = 64, .disorder = 0.2}, {.R = 7, .disorder = 0.02}, {.R = 0}};
 }
-inline std::vector<IouCase> iou_cases() { return box_overlap_cases<IouCase>(); }
-inline std::vector<SiouCase> siou_cases() { return box_overlap_cases<SiouCase>(); }
+inline std::vector<IouCase> iou_cases() {
+  return box_overlap_cases<IouCase>();
+}
+inline std::vector<SiouCase> siou_cases() {
+  return box_overlap_cases<SiouCase>();
+}
 
 }  // namespace detrack::test

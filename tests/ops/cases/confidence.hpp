@@ -27,8 +27,8 @@ struct ConfidenceCase {
 };
 
 inline std::vector<ConfidenceCase> confidence_cases() {
-  return {{.R = 12, .V = 33},         {.R = 4, .V = 1}, {.R = 3, .V = 7, .window = 0, .group = 1},
-          {.R = 8, .V = 3, .window = 9}, {.R = 0, .V = 4}, {.R = 4, .V = 800}};
+  return {{.R = 12, .V = 33}, {.R = 4, .V = 1},  {.R = 3, .V = 7, .window = 0, .group = 1}, {.R = 8, .V = 3, .window = 9},
+          {.R = 0, .V = 4},   {.R = 4, .V = 800}};
 }
 
 }  // namespace detrack::test

@@ -29,7 +29,7 @@ struct CrossEntropyCase {
 };
 
 inline std::vector<CrossEntropyCase> cross_entropy_cases() {
-  return {{.R = 7, .V = 33, .sigma = 2}, {.R = 33, .V = 7}, {.R = 1, .V = 1}, {.R = 2, .V = 1, .sigma = 1},
+  return {{.R = 7, .V = 33, .sigma = 2},  {.R = 33, .V = 7}, {.R = 1, .V = 1}, {.R = 2, .V = 1, .sigma = 1},
           {.R = 4, .V = 800, .sigma = 4}, {.R = 0, .V = 5}};
 }
 

@@ -34,8 +34,12 @@ struct ExpectationCase {
 };
 
 inline std::vector<ExpectationCase> expectation_cases() {
-  return {{.R = 7, .V = 33, .residual = true}, {.R = 4, .V = 800}, {.R = 1, .V = 1}, {.R = 3, .V = 7},
-          {.R = 5, .V = 16, .residual = true, .in_place = true}, {.R = 0, .V = 3}};
+  return {{.R = 7, .V = 33, .residual = true},
+          {.R = 4, .V = 800},
+          {.R = 1, .V = 1},
+          {.R = 3, .V = 7},
+          {.R = 5, .V = 16, .residual = true, .in_place = true},
+          {.R = 0, .V = 3}};
 }
 
 }  // namespace detrack::test

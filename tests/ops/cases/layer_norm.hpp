@@ -11,8 +11,8 @@ struct LayerNormCase {
   double eps = 1e-6;
 
   std::string name() const {
-    return detrack::detail::concat("layer norm ", R, " x ", C, residual ? " residual" : "", parameters ? "" : " no parameters",
-                                   in_place ? " in place" : "");
+    return detrack::detail::concat("layer norm ", R, " x ", C, residual ? " residual" : "",
+                                   parameters ? "" : " no parameters", in_place ? " in place" : "");
   }
 
   /// "past" is x going around the norm; its gradient is what `residual` carries.
@@ -45,12 +45,9 @@ struct LayerNormCase {
 };
 
 inline std::vector<LayerNormCase> layer_norm_cases() {
-  return {{.R = 7, .C = 33, .residual = true, .eps = 0.1},
-          {.R = 3, .C = 1},
-          {.R = 1, .C = 7, .parameters = false},
-          {.R = 5, .C = 16, .residual = true, .in_place = true},
-          {.R = 21, .C = 192, .in_place = true},
-          {.R = 0, .C = 4}};
+  return {{.R = 7, .C = 33, .residual = true, .eps = 0.1}, {.R = 3, .C = 1},
+          {.R = 1, .C = 7, .parameters = false},           {.R = 5, .C = 16, .residual = true, .in_place = true},
+          {.R = 21, .C = 192, .in_place = true},           {.R = 0, .C = 4}};
 }
 
 /// Inference: no statistics are kept, and y may be x.
@@ -58,7 +55,9 @@ struct LayerNormInferenceCase {
   std::int64_t R = 1, C = 1;
   bool in_place = false;
 
-  std::string name() const { return detrack::detail::concat("layer norm, inference ", R, " x ", C, in_place ? " in place" : ""); }
+  std::string name() const {
+    return detrack::detail::concat("layer norm, inference ", R, " x ", C, in_place ? " in place" : "");
+  }
   template <class T>
   auto forward(Memory<T>& m) const {
     const auto x = m.in("x", {R, C}, normal(2, 1));

@@ -15,7 +15,8 @@ struct LinearCase {
 
   std::string name() const {
     return detrack::detail::concat("linear ", R, " x ", I, " -> ", O, bias ? " bias" : "", residual ? " residual" : "",
-                                   " alpha ", alpha, " activation ", static_cast<int>(activation), in_place ? " in place" : "");
+                                   " alpha ", alpha, " activation ", static_cast<int>(activation),
+                                   in_place ? " in place" : "");
   }
 
   template <class T>
@@ -37,16 +38,15 @@ struct LinearCase {
   auto backward(Memory<T>& m) const {
     const bool active = activation != Activation::identity;
     const auto dy = m.in("dy", {R, O}), dz = m.out("dz", {R, O});
-    return std::make_tuple(
-        ActivationBackward<T>{.kind = activation, .x = active ? m.in("pre") : dy, .dy = dy, .dx = dz},
-        LinearBackward<T>{.dy = dz,
-                          .x = m.in("x").only_if(dw),
-                          .w = m.in("w").only_if(dx),
-                          .alpha = alpha,
-                          .dx = m.out("dx", {R, I}).only_if(dx),
-                          .dw = m.sum("dw", {O, I}).only_if(dw),
-                          .db = m.sum("db", {O}).only_if(bias)},
-        Add<T>{.a = dz, .y = m.out("dresidual", {R, O})});
+    return std::make_tuple(ActivationBackward<T>{.kind = activation, .x = active ? m.in("pre") : dy, .dy = dy, .dx = dz},
+                           LinearBackward<T>{.dy = dz,
+                                             .x = m.in("x").only_if(dw),
+                                             .w = m.in("w").only_if(dx),
+                                             .alpha = alpha,
+                                             .dx = m.out("dx", {R, I}).only_if(dx),
+                                             .dw = m.sum("dw", {O, I}).only_if(dw),
+                                             .db = m.sum("db", {O}).only_if(bias)},
+                           Add<T>{.a = dz, .y = m.out("dresidual", {R, O})});
   }
 };
 

@@ -19,6 +19,8 @@ struct MseCase {
   }
 };
 
-inline std::vector<MseCase> mse_cases() { return {{.R = 7, .C = 33}, {}, {.R = 3, .C = 1}, {.R = 0, .C = 3}}; }
+inline std::vector<MseCase> mse_cases() {
+  return {{.R = 7, .C = 33}, {}, {.R = 3, .C = 1}, {.R = 0, .C = 3}};
+}
 
 }  // namespace detrack::test

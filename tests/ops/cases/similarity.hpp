@@ -25,8 +25,12 @@ struct SimilarityCase {
 };
 
 inline std::vector<SimilarityCase> similarity_cases() {
-  return {{.R = 7, .C = 5, .V = 9}, {}, {.R = 4, .C = 33, .V = 40, .dtable = false}, {.R = 3, .C = 1, .V = 7, .dx = false},
-          {.R = 0, .C = 3, .V = 2}, {.R = 4, .C = 16, .V = 800}};
+  return {{.R = 7, .C = 5, .V = 9},
+          {},
+          {.R = 4, .C = 33, .V = 40, .dtable = false},
+          {.R = 3, .C = 1, .V = 7, .dx = false},
+          {.R = 0, .C = 3, .V = 2},
+          {.R = 4, .C = 16, .V = 800}};
 }
 
 }  // namespace detrack::test

@@ -25,7 +25,8 @@ struct SoftmaxCase {
 };
 
 inline std::vector<SoftmaxCase> softmax_cases() {
-  return {{.R = 7, .V = 33}, {}, {.R = 33, .V = 7, .in_place = true}, {.R = 3, .V = 1}, {.R = 0, .V = 5}, {.R = 2, .V = 800}};
+  return {{.R = 7, .V = 33}, {}, {.R = 33, .V = 7, .in_place = true}, {.R = 3, .V = 1}, {.R = 0, .V = 5},
+          {.R = 2, .V = 800}};
 }
 
 }  // namespace detrack::test

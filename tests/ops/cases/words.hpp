@@ -17,6 +17,8 @@ struct WordsCase {
   }
 };
 
-inline std::vector<WordsCase> words_cases() { return {{.R = 7}, {.R = 33, .V = 800}, {.R = 1, .V = 1}, {.R = 0}}; }
+inline std::vector<WordsCase> words_cases() {
+  return {{.R = 7}, {.R = 33, .V = 800}, {.R = 1, .V = 1}, {.R = 0}};
+}
 
 }  // namespace detrack::test
