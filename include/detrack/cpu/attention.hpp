@@ -73,6 +73,7 @@ template <class T>
 struct AttentionTiles {
   static constexpr std::int64_t kQueries = 4 * kTileRows;
   static constexpr std::int64_t kForwardKeys = 4 * kTileColumns<T>, kBackwardKeys = 2 * kTileColumns<T>;
+  static constexpr std::int64_t kChunkKeys = 2 * kBackwardKeys;  // of one task of the backward
 };
 
 /// Sets the scores that a query may not see to -infinity.
@@ -186,21 +187,20 @@ void softmax_backward_row(T* s, T* dp, std::int64_t keys, T lse, T delta) {
   }
 }
 
-/// Backward of one head [Dao et al. 2022, algorithm 4]: tiles of keys outermost, whose dk and dv stay in cache; dq of all
-/// queries is summed in scratch. One task a head, so every sum has one order.
+/// Backward of one head and one chunk of its keys [Dao et al. 2022, algorithm 4]: tiles of keys outermost, whose dk and dv
+/// stay in cache. The chunk's share of dq, yet unscaled, goes to `dqueries` (Nq rows of whole vectors).
 template <class T>
-void attend_backward(const AttentionBackward<T>& op, std::int64_t b, std::int64_t h, T* scratch) {
+void attend_backward(const AttentionBackward<T>& op, std::int64_t b, std::int64_t h, std::int64_t chunk, T* scratch, T* dqueries) {
   using Tiles = AttentionTiles<T>;
   constexpr std::int64_t ld = Tiles::kBackwardKeys;
-  const std::int64_t Nq = op.q.extent(1), D = op.q.extent(3), Nk = op.k.extent(1), width = whole_vectors<T>(D);
+  const std::int64_t Nq = op.q.extent(1), D = op.q.extent(3), width = whole_vectors<T>(D);
+  const std::int64_t begin = chunk * Tiles::kChunkKeys, end = std::min(begin + Tiles::kChunkKeys, op.k.extent(1));
   const auto q = head_of(op.q, b, h), k = head_of(op.k, b, h), v = head_of(op.v, b, h);
   const auto y = head_of(op.y, b, h), dy = head_of(op.dy, b, h);
-  const auto dq = head_of(op.dq, b, h), dk = head_of(op.dk, b, h), dv = head_of(op.dv, b, h);
-  const T scale = static_cast<T>(op.scale);
+  const auto dk = head_of(op.dk, b, h), dv = head_of(op.dv, b, h);
   T* const queries = scratch;  // scaled
   T* const grads = queries + Nq * width;
-  T* const dqueries = grads + Nq * width;
-  T* const delta = dqueries + Nq * width;
+  T* const delta = grads + Nq * width;
   T* const keys = delta + whole_vectors<T>(Nq);
   T* const key_columns = keys + ld * width;
   T* const value_columns = key_columns + ld * D;
@@ -209,16 +209,15 @@ void attend_backward(const AttentionBackward<T>& op, std::int64_t b, std::int64_
   T* const p = dvalues + ld * width;
   T* const ds = p + Tiles::kQueries * ld;
 
-  copy_rows(q.data, q.stride, Nq, D, scale, queries, width);
+  copy_rows(q.data, q.stride, Nq, D, static_cast<T>(op.scale), queries, width);
   copy_rows(dy.data, dy.stride, Nq, D, T(1), grads, width);
-  std::fill_n(dqueries, Nq * width, T(0));
   for (std::int64_t i = 0; i < Nq; ++i) {
     T sum = 0;
     for (std::int64_t d = 0; d < D; ++d) sum += grads[i * width + d] * y.data[i * y.stride + d];
     delta[i] = sum;
   }
-  for (std::int64_t j = 0; j < Nk; j += ld) {
-    const std::int64_t count = std::min(ld, Nk - j);
+  for (std::int64_t j = begin; j < end; j += ld) {
+    const std::int64_t count = std::min(ld, end - j);
     copy_rows(k.data + j * k.stride, k.stride, count, D, T(1), keys, width);
     for (std::int64_t n = 0; n < count; n += kTileColumns<T>) {
       const std::int64_t columns = std::min(kTileColumns<T>, count - n);
@@ -239,24 +238,37 @@ void attend_backward(const AttentionBackward<T>& op, std::int64_t b, std::int64_
         softmax_backward_row(p + r * ld, ds + r * ld, count, op.lse(b, h, i + r), delta[i + r]);
       multiply_block<T, AccessA::columns>(count, D, rows, p, ld, grads + i * width, width, dvalues, width, i > 0);
       multiply_block<T, AccessA::columns>(count, D, rows, ds, ld, queries + i * width, width, dkeys, width, i > 0);
-      multiply_block<T, AccessA::rows>(rows, D, count, ds, ld, keys, width, dqueries + i * width, width, true);
+      multiply_block<T, AccessA::rows>(rows, D, count, ds, ld, keys, width, dqueries + i * width, width, j > begin);
     }
     if (Nq == 0) std::fill_n(dkeys, 2 * ld * width, T(0));  // dvalues follows
     store_rows(dkeys, width, count, D, T(1), dk.data + j * dk.stride, dk.stride);
     store_rows(dvalues, width, count, D, T(1), dv.data + j * dv.stride, dv.stride);
   }
-  store_rows(dqueries, width, Nq, D, scale, dq.data, dq.stride);
 }
 
+/// A task is a head and a chunk of its keys, because few heads would leave threads without work. The chunks' shares of dq are
+/// added in order, whichever thread made them.
 template <class T>
 void run(Team<T>& team, const AttentionBackward<T>& op) {
   using Tiles = AttentionTiles<T>;
-  constexpr std::int64_t ld = Tiles::kBackwardKeys;
+  constexpr std::int64_t ld = Tiles::kBackwardKeys, L = kLanes<T>;
   const std::int64_t B = op.q.extent(0), Nq = op.q.extent(1), H = op.q.extent(2), D = op.q.extent(3);
-  const std::int64_t width = whole_vectors<T>(D);
-  team.reserve(3 * Nq * width + whole_vectors<T>(Nq) + 3 * ld * width + 2 * ld * D + 2 * Tiles::kQueries * ld);
-  team.parallel(B * H, op.flops() / 32,
-                [&](std::int64_t task, T* scratch) { attend_backward(op, task / H, task % H, scratch); });
+  const std::int64_t width = whole_vectors<T>(D), share = Nq * width;
+  const std::int64_t chunks = (op.k.extent(1) + Tiles::kChunkKeys - 1) / Tiles::kChunkKeys;
+  team.reserve(2 * share + whole_vectors<T>(Nq) + 3 * ld * width + 2 * ld * D + 2 * Tiles::kQueries * ld, B * H * chunks * share);
+  const auto finish = [&](std::int64_t head) {
+    T* const sum = team.shared() + head * chunks * share;
+    for (std::int64_t chunk = 1; chunk < chunks; ++chunk)
+      for (std::int64_t i = 0; i < share; i += L) store(sum + i, load(sum + i) + load(sum + chunk * share + i));
+    const auto dq = head_of(op.dq, head / H, head % H);
+    store_rows(sum, width, Nq, D, static_cast<T>(op.scale), dq.data, dq.stride);
+  };
+  team.parallel(B * H * chunks, op.flops() / 32, [&](std::int64_t task, T* scratch) {
+    attend_backward(op, task / chunks / H, task / chunks % H, task % chunks, scratch, team.shared() + task * share);
+    if (chunks == 1) finish(task);  // while it is in this core's cache
+  });
+  if (chunks > 1)
+    team.parallel(B * H, static_cast<double>(B * H * chunks * share / L), [&](std::int64_t head, T*) { finish(head); });
 }
 
 }  // namespace DETRACK_CPU_ISA
