@@ -1,4 +1,6 @@
 // Times single operations and layers at the shapes of every preset, batch 1.
+#include <Eigen/Core>
+
 #include "detrack/model/denoising_block.hpp"
 #include "main.hpp"
 #include "op_row.hpp"
@@ -122,6 +124,30 @@ Row linear_forward(std::int64_t rows, std::int64_t in, std::int64_t out) {
   return op_row(data, op, {{probe, {"y"}}});
 }
 
+/// The same without bias by Eigen's product: the peer that our own kernel replaced.
+Row linear_forward_eigen(std::int64_t rows, std::int64_t in, std::int64_t out) {
+  const auto data = std::make_shared<Data>();
+  const LinearForward<float> op{.x = data->uniform({rows, in}), .w = data->uniform({out, in}), .y = data->output({rows, out})};
+  using Matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+  const auto multiply = [data, op] {
+    const auto matrix = [](auto view) { return Eigen::Map<const Matrix>(view.data(), view.extent(0), view.extent(1)); };
+    Eigen::Map<Matrix>(op.y.data(), op.y.extent(0), op.y.extent(1)).noalias() = matrix(op.x) * matrix(op.w).transpose();
+  };
+  const auto result = [op] { return std::vector<float>(op.y.data(), op.y.data() + op.y.numel()); };
+  return {.run =
+              [=](Context<float>& ctx) {
+                if (ctx.device().kind == DeviceKind::plan) return ops::run(ctx, op);  // for the FLOPs
+                multiply();
+              },
+          .error =
+              [=](Context<float>& ctx) {
+                ops::run(ctx, op);
+                const auto want = result();
+                multiply();
+                return relative_error(result(), want);
+              }};
+}
+
 Row linear_backward(std::int64_t rows, std::int64_t in, std::int64_t out) {
   const auto data = std::make_shared<Data>();
   const LinearBackward<float> op{.dy = data->uniform({rows, out}),
@@ -227,6 +253,8 @@ void add_preset(Bench& bench, const Config& c) {
                          {"box_fc2", 4, hidden, C}}) {
     add(
         "linear_forward", [=](Context<float>&) { return linear_forward(l.rows, l.in, l.out); }, l.name);
+    add(
+        "linear_forward_eigen", [=](Context<float>&) { return linear_forward_eigen(l.rows, l.in, l.out); }, l.name);
     add(
         "linear_backward", [=](Context<float>&) { return linear_backward(l.rows, l.in, l.out); }, l.name);
   }

@@ -10,6 +10,10 @@ target_compile_options(detrack_build_flags INTERFACE -Wall -Wextra -Wpedantic -W
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   target_compile_options(detrack_build_flags INTERFACE -Wno-restrict)
 endif()
+# clang counts sign conversions to -Wconversion, g++ does not.
+if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+  target_compile_options(detrack_build_flags INTERFACE -Wno-sign-conversion)
+endif()
 if(DETRACK_ARCH)
   target_compile_options(detrack_build_flags INTERFACE -march=${DETRACK_ARCH})
 endif()

@@ -5,9 +5,8 @@
 #include <string>
 
 #include "detrack/cpu/backend.hpp"
-#include "detrack/io/safetensors.hpp"
-#include "detrack/io/state_dict.hpp"
 #include "detrack/model/plan.hpp"
+#include "detrack/model/weights_file.hpp"
 
 namespace {
 
@@ -19,9 +18,7 @@ void print_box(const std::string& what, View<const float> box) {
 
 void run(const std::string& path, int threads) {
   const auto file = SafetensorsFile::open(path);
-  const auto metadata = file.metadata().find(Config::kMetadataKey);
-  if (metadata == file.metadata().end()) fail(ErrorCode::config, path, ": expected metadata ", Config::kMetadataKey, ", got none");
-  const Config config = config_from_json(metadata->second);
+  const Config config = read_config(file);
   DeTrack<float> model(config);
   load_state_dict(file, model, {.prefix = "param."});
 

@@ -3,11 +3,10 @@
 
 #include "detrack/core/version.hpp"
 #include "detrack/cpu/backend.hpp"
-#include "detrack/io/safetensors.hpp"
-#include "detrack/io/state_dict.hpp"
 #include "detrack/model/detrack.hpp"
 #include "detrack/model/initialise.hpp"
 #include "detrack/model/plan.hpp"
 #include "detrack/model/training_pass.hpp"
+#include "detrack/model/weights_file.hpp"
 #include "detrack/ops/plan_backend.hpp"
 #include "detrack/ops/reference_backend.hpp"

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "detrack/core/rng.hpp"
-#include "io/craft.hpp"
+#include "tests/support/craft.hpp"
 
 namespace detrack::test {
 

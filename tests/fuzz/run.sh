@@ -8,7 +8,7 @@ seed=${2:-1}
 seconds=${3:-30}
 build=$(mktemp -d)
 trap 'rm -rf "$build"' EXIT
-flags="-std=c++20 -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all -Iinclude -Itests"
+flags="-std=c++20 -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all -Iinclude -I."
 
 "${CXX:-g++}" $flags -fsanitize=address,undefined tests/fuzz/safetensors_fuzz.cpp -o "$build/fuzz"
 "$build/fuzz" "$count" "$seed"

@@ -12,7 +12,7 @@
 
 #include "fuzz/check_file.hpp"
 #include "fuzz/mutate.hpp"
-#include "io/craft.hpp"
+#include "tests/support/craft.hpp"
 
 #ifdef DETRACK_LIBFUZZER
 

@@ -16,8 +16,8 @@
 #include "detrack/core/rng.hpp"
 #include "fuzz/check_file.hpp"
 #include "fuzz/mutate.hpp"
-#include "io/craft.hpp"
-#include "io/temporary_folder.hpp"
+#include "tests/support/craft.hpp"
+#include "tests/support/temporary_folder.hpp"
 #include "tests/support/error_of.hpp"
 
 using namespace detrack;

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "detrack/core/tensor.hpp"
-#include "io/temporary_folder.hpp"
+#include "tests/support/temporary_folder.hpp"
 #include "tests/support/error_of.hpp"
 
 using namespace detrack;

@@ -3,6 +3,8 @@
 
 #include <map>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "detrack/cpu/backend.hpp"
 #include "detrack/ops/reference_backend.hpp"
@@ -227,6 +229,28 @@ TEST_CASE("model: after the first run nothing is allocated, in inference and in 
     train();
     CHECK(test::count_allocations(train) == 0);
   }
+}
+
+TEST_CASE("model: one model serves several threads, each with a context of its own") {
+  const Config c = small_config();
+  DeTrack<float> model(c);
+  test::randomise(model);
+  const DeTrack<float>& shared = model;
+  const auto go = [&](Sample<float>& sample) {
+    auto ctx = cpu::make_context<float>({.threads = 1});
+    reserve(ctx, c, run_shape(2));
+    for (int i = 0; i < 20; ++i) shared.forward(ctx, sample.in.views(), sample.out.views());
+  };
+  std::vector<Sample<float>> alone, together;
+  for (std::uint64_t seed = 0; seed < 4; ++seed) {
+    alone.emplace_back(c, run_shape(2), seed);
+    together.emplace_back(c, run_shape(2), seed);
+    go(alone.back());
+  }
+  std::vector<std::thread> threads;
+  for (auto& sample : together) threads.emplace_back([&] { go(sample); });
+  for (auto& thread : threads) thread.join();
+  for (std::size_t i = 0; i < alone.size(); ++i) check_bit_equal(together[i].out.logits.view(), alone[i].out.logits.view());
 }
 
 TEST_CASE("model: gradients add up over passes, and a pass repeats bit for bit") {

@@ -9,9 +9,8 @@
 #include <string_view>
 #include <vector>
 
-#include "detrack/io/safetensors.hpp"
-#include "detrack/io/state_dict.hpp"
 #include "detrack/model/plan.hpp"
+#include "detrack/model/weights_file.hpp"
 #include "detrack/ops/reference/box_overlap.hpp"
 
 namespace detrack::test {
@@ -56,13 +55,6 @@ class GoldenRun {
   }
 
  private:
-  static Config read_config(const SafetensorsFile& file) {
-    const auto it = file.metadata().find(Config::kMetadataKey);
-    if (it == file.metadata().end())
-      fail(ErrorCode::config, file.path(), ": expected metadata ", Config::kMetadataKey, ", got none");
-    return config_from_json(it->second);
-  }
-
   static LossWeights read_weights(const SafetensorsFile& file) {
     LossWeights weights;
     const auto it = file.metadata().find("detrack.loss_weights");

@@ -11,7 +11,7 @@
 #include <system_error>
 #include <vector>
 
-#include "io/craft.hpp"
+#include "tests/support/craft.hpp"
 
 namespace detrack::test {
 

@@ -1,0 +1,42 @@
+// Models from and to weights files, which carry their configuration.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "detrack/io/safetensors.hpp"
+#include "detrack/io/state_dict.hpp"
+#include "detrack/model/detrack.hpp"
+
+namespace detrack {
+
+/// The configuration in a file's metadata. Errors: config, naming the field; if there is none.
+inline Config read_config(const SafetensorsFile& file) {
+  const auto it = file.metadata().find(Config::kMetadataKey);
+  if (it == file.metadata().end())
+    fail(ErrorCode::config, file.path(), ": expected a configuration in metadata ", Config::kMetadataKey, ", got none");
+  return config_from_json(it->second);
+}
+
+/// A model with a file's configuration and parameters, in host memory; floating types convert to T.
+/// Errors: io, format, config, state_dict.
+template <class T>
+DeTrack<T> load_model(const std::filesystem::path& path, const StateDictOptions& options = {}) {
+  const SafetensorsFile file = SafetensorsFile::open(path);
+  DeTrack<T> model(read_config(file));
+  load_state_dict(file, model, options);
+  return model;
+}
+
+/// Writes parameters, configuration and further metadata; `dtype` other than T's converts, bf16 halves the file.
+/// Errors: io, device. What was at `path` stays until the new file is complete.
+template <class T>
+void save_model(const std::filesystem::path& path, DeTrack<T>& model, std::optional<DType> dtype = {},
+                std::map<std::string, std::string> metadata = {}) {
+  metadata[Config::kMetadataKey] = to_json(model.config());
+  save_state_dict(path, model, metadata, dtype);
+}
+
+}  // namespace detrack
