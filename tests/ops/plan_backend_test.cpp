@@ -59,11 +59,18 @@ TEST_CASE("plan: the peak it finds is what a real run needs, to the byte") {
                  [&] { two_layers<float>(small, x.view(), w.view(), y.view()); }));
 }
 
-TEST_CASE("plan: checks shapes, and refuses memory that is not planned") {
-  auto ctx = plan_context<float>();
+TEST_CASE("plan: counts on memory of any device, touches none, and checks shapes; what computes refuses planned memory") {
+  const auto backend = std::make_shared<PlanBackend<float>>();
+  auto ctx = plan_context<float>(backend);
   auto x = Tensor<float>::zeros({2, 3}), y = Tensor<float>::zeros({2, 3});
-  require(throws(ErrorCode::device, "softmax_forward: x: expected memory of plan, got cpu",
-                 [&] { ops::run(ctx, SoftmaxForward<float>{.x = x.view(), .y = y.view()}); }));
+  y.view()(1, 2) = 7;
+  ops::run(ctx, SoftmaxForward<float>{.x = x.view(), .y = y.view()});
+  CHECK(backend->total().runs == 1);
+  CHECK(y.view()(1, 2) == 7);
+  auto computing = reference_context<float>();
+  require(throws(ErrorCode::device, "softmax_forward: x: expected memory of cpu, got plan", [&] {
+    ops::run(computing, SoftmaxForward<float>{.x = ctx.arena().allocate<float>({2, 3}), .y = y.view()});
+  }));
   require(throws(ErrorCode::shape, "softmax_forward: y: ", [&] {
     ops::run(ctx, SoftmaxForward<float>{.x = ctx.arena().allocate<float>({2, 3}), .y = ctx.arena().allocate<float>({2, 4})});
   }));

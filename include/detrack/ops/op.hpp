@@ -114,13 +114,13 @@ void check_alias(const Op& op, const char* out_name, const View<Out>& out) {
 template <class T, class Op>
 void check(const Context<T>& ctx, const Op& op) {
   op.check();
+  if (ctx.device().kind == DeviceKind::plan) return;  // a plan reads no memory: any will do, and its addresses tell nothing
   op.views([&]<class X>(const char* name, const View<X>& view) {
     if (!view) return;
     if (!(view.device() == ctx.device()))
       fail(ErrorCode::device, Op::kName, ": ", name, ": expected memory of ", to_string(ctx.device()), ", got ",
            to_string(view.device()));
-    if constexpr (!std::is_const_v<X>)
-      if (ctx.device().kind != DeviceKind::plan) check_alias(op, name, view);  // plans have no addresses to compare
+    if constexpr (!std::is_const_v<X>) check_alias(op, name, view);
   });
 }
 
