@@ -127,7 +127,8 @@ Row linear_forward(std::int64_t rows, std::int64_t in, std::int64_t out) {
 /// The same without bias by Eigen's product: the peer that our own kernel replaced.
 Row linear_forward_eigen(std::int64_t rows, std::int64_t in, std::int64_t out) {
   const auto data = std::make_shared<Data>();
-  const LinearForward<float> op{.x = data->uniform({rows, in}), .w = data->uniform({out, in}), .y = data->output({rows, out})};
+  const LinearForward<float> op{
+      .x = data->uniform({rows, in}), .w = data->uniform({out, in}), .y = data->output({rows, out})};
   using Matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
   const auto multiply = [data, op] {
     const auto matrix = [](auto view) { return Eigen::Map<const Matrix>(view.data(), view.extent(0), view.extent(1)); };

@@ -48,7 +48,8 @@ void run(const std::string& path, int threads) {
     for (std::int64_t j = 0; j < config.depth; ++j)
       print_box("after block " + std::to_string(j + 1), out.step_boxes.view().select(0, j).select(0, b));
     print_box("refined", out.box.view().select(0, b));
-    std::printf("  softmax score %.4f, predicted IoU of the start box %.4f\n", out.confidence.view()(b), out.iou.view()(b, 0));
+    std::printf("  softmax score %.4f, predicted IoU of the start box %.4f\n", out.confidence.view()(b),
+                out.iou.view()(b, 0));
   }
   std::printf("%.2f ms, the first run included\n", took.count());
 }
@@ -56,9 +57,10 @@ void run(const std::string& path, int threads) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("Runs the whole model forward on the parameters (param.*) and inputs (in.*) of a safetensors file and prints the box\n"
-               "after each denoising block and after refinement. Exit status: 0, or 2 if the file cannot be used.\n"
-               "Example: forward tests/data/tiny.safetensors");
+  CLI::App app(
+      "Runs the whole model forward on the parameters (param.*) and inputs (in.*) of a safetensors file and prints the box\n"
+      "after each denoising block and after refinement. Exit status: 0, or 2 if the file cannot be used.\n"
+      "Example: forward tests/data/tiny.safetensors");
   std::string file;
   int threads = 0;
   app.add_option("file", file, "safetensors file with a detrack.config")->required();

@@ -1,4 +1,6 @@
 // Compares the model with golden files: outputs, losses and every gradient.
+#include "tests/support/golden.hpp"
+
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <string>
@@ -6,7 +8,6 @@
 
 #include "detrack/cpu/backend.hpp"
 #include "detrack/ops/reference_backend.hpp"
-#include "tests/support/golden.hpp"
 
 namespace {
 
@@ -24,14 +25,16 @@ bool check(const std::string& path, detrack::Context<T> ctx) {
 
 template <class T>
 bool check(const std::string& path, const std::string& backend, int threads) {
-  return backend == "cpu" ? check(path, detrack::cpu::make_context<T>({.threads = threads})) : check(path, detrack::reference_context<T>());
+  return backend == "cpu" ? check(path, detrack::cpu::make_context<T>({.threads = threads}))
+                          : check(path, detrack::reference_context<T>());
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("Runs forward, losses and backward on golden files and compares every tensor, the worst last.\n"
-               "Exit status: 0 if every bound holds, 1 if one does not, 2 if a file cannot be used.");
+  CLI::App app(
+      "Runs forward, losses and backward on golden files and compares every tensor, the worst last.\n"
+      "Exit status: 0 if every bound holds, 1 if one does not, 2 if a file cannot be used.");
   std::vector<std::string> files;
   std::string backend = "cpu", scalar = "f32";
   int threads = 0;

@@ -7,8 +7,8 @@
 #include <locale>
 #include <string>
 
-#include "tests/support/error_of.hpp"
 #include "detrack/core/device.hpp"
+#include "tests/support/error_of.hpp"
 
 using namespace detrack;
 

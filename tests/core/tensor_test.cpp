@@ -7,8 +7,8 @@
 #include <type_traits>
 #include <utility>
 
-#include "tests/support/error_of.hpp"
 #include "detrack/core/dtype.hpp"
+#include "tests/support/error_of.hpp"
 
 using namespace detrack;
 using test::error_of;

@@ -16,7 +16,8 @@ std::vector<LinearSizes> awkward_sizes() {
   for (const std::int64_t R : few)
     for (const std::int64_t I : {std::int64_t{1}, std::int64_t{7}, std::int64_t{33}, std::int64_t{96}})
       for (const std::int64_t O : few) all.push_back({R, I, O});
-  for (const LinearSizes& large : {LinearSizes{4, 448, 448}, {16, 200, 97}, {33, 448, 96}, {448, 96, 49}, {5, 900, 70}, {40, 1024, 50}})
+  for (const LinearSizes& large :
+       {LinearSizes{4, 448, 448}, {16, 200, 97}, {33, 448, 96}, {448, 96, 49}, {5, 900, 70}, {40, 1024, 50}})
     all.push_back(large);
   return all;
 }
@@ -38,8 +39,8 @@ TEST_CASE("cpu linear forward: plain") {
 
 TEST_CASE("cpu linear forward: bias, residual, alpha, activation, pre") {
   for (const Activation kind : {Activation::identity, Activation::relu, Activation::gelu, Activation::sigmoid})
-    for (const LinearSizes& size :
-         {LinearSizes{1, 1, 1}, LinearSizes{3, 40, 49}, LinearSizes{4, 192, 97}, LinearSizes{9, 33, 100}, LinearSizes{49, 96, 96}, LinearSizes{50, 800, 33}}) {
+    for (const LinearSizes& size : {LinearSizes{1, 1, 1}, LinearSizes{3, 40, 49}, LinearSizes{4, 192, 97},
+                                    LinearSizes{9, 33, 100}, LinearSizes{49, 96, 96}, LinearSizes{50, 800, 33}}) {
       const auto R = size.R, I = size.I, O = size.O;  // lambdas capture variables, not bindings (clang 14)
       CAPTURE(R);
       CAPTURE(I);

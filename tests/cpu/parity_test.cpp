@@ -10,7 +10,8 @@ void check_parity(double bound) {
   for (const int threads : {1, 0}) {
     auto ctx = detrack::cpu::make_context<T>({.threads = threads});
     for (const auto layout : {detrack::test::kPacked, detrack::test::kStrided})
-      detrack::test::for_each_case([&](const auto& c) { detrack::test::require(detrack::test::matches_reference(c, ctx, bound, layout)); });
+      detrack::test::for_each_case(
+          [&](const auto& c) { detrack::test::require(detrack::test::matches_reference(c, ctx, bound, layout)); });
   }
 }
 

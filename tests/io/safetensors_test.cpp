@@ -17,12 +17,12 @@
 #include "fuzz/check_file.hpp"
 #include "fuzz/mutate.hpp"
 #include "tests/support/craft.hpp"
-#include "tests/support/temporary_folder.hpp"
 #include "tests/support/error_of.hpp"
+#include "tests/support/temporary_folder.hpp"
 
 using namespace detrack;
-using test::error_of;
 using test::craft;
+using test::error_of;
 
 namespace {
 

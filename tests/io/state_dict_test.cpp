@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "detrack/core/tensor.hpp"
-#include "tests/support/temporary_folder.hpp"
 #include "tests/support/error_of.hpp"
+#include "tests/support/temporary_folder.hpp"
 
 using namespace detrack;
 using test::error_of;

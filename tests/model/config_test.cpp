@@ -1,9 +1,9 @@
 // Configurations: presets, JSON, and errors that name the field.
+#include "detrack/model/config.hpp"
+
 #include <doctest/doctest.h>
 
 #include <string>
-
-#include "detrack/model/config.hpp"
 
 namespace {
 
@@ -21,7 +21,9 @@ std::string complaint(F&& f) {
   return "";
 }
 
-bool names(const std::string& message, const std::string& field) { return message.find("config: " + field + ": expected") == 0; }
+bool names(const std::string& message, const std::string& field) {
+  return message.find("config: " + field + ": expected") == 0;
+}
 
 std::string replaced(std::string json, const std::string& from, const std::string& to) {
   const auto at = json.find(from);

@@ -31,7 +31,9 @@ void check_bit_equal(const View<X>& a, const View<X>& b) {
   CHECK(bool(verdict));
 }
 
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
 
 }  // namespace
 
@@ -89,12 +91,17 @@ TEST_CASE("model: parameter and FLOP counts of the presets") {
     const char* name;
     double parameters, gflop;
   };
-  for (const Row& row : {Row{"detrack-n128", 13.0, 1.4}, {"detrack-t256", 13.0, 7.2}, {"detrack-s256", 58.3, 25.5}, {"detrack-b256", 231.2, 96}, {"detrack-b384", 231.9, 231}}) {
+  for (const Row& row : {Row{"detrack-n128", 13.0, 1.4},
+                         {"detrack-t256", 13.0, 7.2},
+                         {"detrack-s256", 58.3, 25.5},
+                         {"detrack-b256", 231.2, 96},
+                         {"detrack-b384", 231.9, 231}}) {
     const Config c = preset(row.name);
     CAPTURE(c.name);
     DeTrack<float> model(c, plan_allocator());
     CHECK(static_cast<double>(model.parameter_count()) / 1e6 == doctest::Approx(row.parameters).epsilon(0.01));
-    CHECK(plan<float>(c, {1, c.templates, c.trajectory, false}).cost.flops / 1e9 == doctest::Approx(row.gflop).epsilon(0.05));
+    CHECK(plan<float>(c, {1, c.templates, c.trajectory, false}).cost.flops / 1e9 ==
+          doctest::Approx(row.gflop).epsilon(0.05));
   }
 }
 
@@ -129,7 +136,8 @@ TEST_CASE("model: reading out a block, the image path and the refiner alone give
   const ArenaScope scope(ctx.arena());
   model.forward(ctx, sample.in.views(), sample.out.views(), &saved);
   Tensor<double> logits(sample.out.logits.shape());
-  model.refine_box(ctx, saved.steps.select(0, c.depth - 1), sample.in.trajectory.view(), sample.out.image.view(), logits.view());
+  model.refine_box(ctx, saved.steps.select(0, c.depth - 1), sample.in.trajectory.view(), sample.out.image.view(),
+                   logits.view());
   check_bit_equal(logits.view(), sample.out.logits.view());
 }
 
@@ -166,7 +174,8 @@ TEST_CASE("model: a box outside the word range, inverted or not a number gives f
   reserve(ctx, c, run_shape(1));
   Sample<float> sample(c, run_shape(1));
   const double inf = std::numeric_limits<double>::infinity();
-  for (const CropBox& box : {CropBox{-1e300, -inf, inf, 1e300}, CropBox{0.9, 0.9, 0.1, 0.1}, CropBox{std::nan(""), 0, 0, 0}}) {
+  for (const CropBox& box :
+       {CropBox{-1e300, -inf, inf, 1e300}, CropBox{0.9, 0.9, 0.1, 0.1}, CropBox{std::nan(""), 0, 0, 0}}) {
     for (int i = 0; i < 4; ++i) sample.in.start_box.view()(0, i) = box[static_cast<std::size_t>(i)];
     model.forward(ctx, sample.in.views(), sample.out.views());
     for (int i = 0; i < 4; ++i) CHECK(std::abs(sample.out.box.view()(0, i) - 0.5f) <= 1.0f);
@@ -183,7 +192,8 @@ TEST_CASE("model: a plan tells exactly the scratch memory a run takes, and too l
     Sample<float> sample(c, run_shape(2));
     const auto go = [&](Context<float>& ctx) {
       if (training) {
-        TrainingPass<float>(c, {}).run(ctx, model, sample.in.views(), sample.out.views(), sample.out.iou.view(), sample.targets(), sample.iou_task());
+        TrainingPass<float>(c, {}).run(ctx, model, sample.in.views(), sample.out.views(), sample.out.iou.view(),
+                                       sample.targets(), sample.iou_task());
       } else {
         model.forward(ctx, sample.in.views(), sample.out.views());
         model.predict_iou(ctx, sample.in.start_box.view(), sample.out.image.view(), sample.out.iou.view());
@@ -262,7 +272,8 @@ TEST_CASE("model: gradients add up over passes, and a pass repeats bit for bit")
   Sample<double> sample(c, run_shape(2));
   TrainingPass<double> pass(c, {});
   const auto go = [&] {
-    return pass.run(ctx, model, sample.in.views(), sample.out.views(), sample.out.iou.view(), sample.targets(), sample.iou_task());
+    return pass.run(ctx, model, sample.in.views(), sample.out.views(), sample.out.iou.view(), sample.targets(),
+                    sample.iou_task());
   };
   CHECK(contains(error_of(ErrorCode::argument, go), "allocate_gradients"));
   model.allocate_gradients();
@@ -294,7 +305,8 @@ TEST_CASE("model: the gradient is the slope of the loss along a random direction
   for (const double sigma : {0.0, 1.5}) {
     TrainingPass<double> pass(c, {.ce = 1.3, .siou = 0.7, .denoise = 0.9, .label_sigma = sigma});
     const auto loss = [&] {
-      const PassValues v = pass.run(ctx, model, sample.in.views(), sample.out.views(), sample.out.iou.view(), sample.targets(), sample.iou_task());
+      const PassValues v = pass.run(ctx, model, sample.in.views(), sample.out.views(), sample.out.iou.view(),
+                                    sample.targets(), sample.iou_task());
       return v.box.total + v.iou;
     };
     model.zero_gradients(ctx);
@@ -331,18 +343,24 @@ TEST_CASE("model: wrong shapes are named, with what was expected") {
     change(in, out);
     return error_of(ErrorCode::shape, [&] { model.forward(ctx, in, out); });
   };
-  CHECK(contains(refused([](auto& in, auto&) { in.search = in.search.slice(3, 0, 31); }), "search: expected (2, 3, 32, 32), got (2, 3, 32, 31)"));
-  CHECK(contains(refused([](auto& in, auto&) { in.templates = in.templates.slice(0, 0, 1); }), "templates: expected (2, 2, 3, 16, 16)"));
-  CHECK(contains(refused([](auto& in, auto&) { in.templates = in.templates.slice(1, 0, 1); }), "image: expected (2, 20, 24), got (2, 24, 24)"));
-  CHECK(contains(refused([](auto& in, auto&) { in.start_box = in.start_box.slice(1, 0, 3); }), "start_box: expected (2, 4)"));
-  CHECK(contains(refused([](auto& in, auto&) { in.trajectory = in.trajectory.slice(0, 0, 1); }), "trajectory: expected (2, 3, 4)"));
+  CHECK(contains(refused([](auto& in, auto&) { in.search = in.search.slice(3, 0, 31); }),
+                 "search: expected (2, 3, 32, 32), got (2, 3, 32, 31)"));
+  CHECK(contains(refused([](auto& in, auto&) { in.templates = in.templates.slice(0, 0, 1); }),
+                 "templates: expected (2, 2, 3, 16, 16)"));
+  CHECK(contains(refused([](auto& in, auto&) { in.templates = in.templates.slice(1, 0, 1); }),
+                 "image: expected (2, 20, 24), got (2, 24, 24)"));
+  CHECK(
+      contains(refused([](auto& in, auto&) { in.start_box = in.start_box.slice(1, 0, 3); }), "start_box: expected (2, 4)"));
+  CHECK(contains(refused([](auto& in, auto&) { in.trajectory = in.trajectory.slice(0, 0, 1); }),
+                 "trajectory: expected (2, 3, 4)"));
   CHECK(contains(refused([](auto&, auto& out) { out.logits = out.logits.slice(2, 0, 39); }), "logits: expected (2, 4, 40)"));
   CHECK(contains(refused([](auto&, auto& out) { out.step_boxes = out.step_boxes.slice(0, 0, 1); }), "step_boxes"));
 
   Tensor<double> long_trajectory({2, 4, 4});
   ModelInputs<float> in = s.in.views();
   in.trajectory = long_trajectory.view();
-  CHECK(contains(error_of(ErrorCode::shape, [&] { model.forward(ctx, in, s.out.views()); }), "trajectory: expected at most 3 boxes, got 4"));
+  CHECK(contains(error_of(ErrorCode::shape, [&] { model.forward(ctx, in, s.out.views()); }),
+                 "trajectory: expected at most 3 boxes, got 4"));
   in = s.in.views();
   in.start_box = {};
   CHECK(contains(error_of(ErrorCode::argument, [&] { model.forward(ctx, in, s.out.views()); }), "start_box"));
@@ -352,7 +370,8 @@ TEST_CASE("model: wrong shapes are named, with what was expected") {
   model.allocate_gradients();
   LossTargets targets = s.targets();
   targets.t = targets.t.first(1);
-  CHECK(contains(error_of(ErrorCode::argument,
-                         [&] { pass.run(ctx, model, s.in.views(), s.out.views(), s.out.iou.view(), targets, s.iou_task()); }),
-                 "targets: expected 2 samples, got 1"));
+  CHECK(
+      contains(error_of(ErrorCode::argument,
+                        [&] { pass.run(ctx, model, s.in.views(), s.out.views(), s.out.iou.view(), targets, s.iou_task()); }),
+               "targets: expected 2 samples, got 1"));
 }

@@ -1,4 +1,6 @@
 // The golden fixtures hold on every backend and scalar, and the checker refuses what is wrong.
+#include "tests/support/golden.hpp"
+
 #include <doctest/doctest.h>
 
 #include <cstdlib>
@@ -8,7 +10,6 @@
 
 #include "detrack/cpu/backend.hpp"
 #include "detrack/ops/reference_backend.hpp"
-#include "tests/support/golden.hpp"
 
 namespace {
 
@@ -75,7 +76,8 @@ TEST_CASE("golden: the norm comparison refuses NaN, other sizes and nothing") {
   const double nan = std::nan("");
   CHECK(test::norm_error({1, 2}, {1, 2}, 1e-6) == 0);
   CHECK(test::norm_error({1, 2.5}, {1, 2}, 1e-6) > 0.2);
-  for (const auto& [a, b] : {std::pair<std::vector<double>, std::vector<double>>{{nan}, {1}}, {{1}, {nan}}, {{1}, {1, 1}}, {{}, {}}}) {
+  for (const auto& [a, b] :
+       {std::pair<std::vector<double>, std::vector<double>>{{nan}, {1}}, {{1}, {nan}}, {{1}, {1, 1}}, {{}, {}}}) {
     const test::GoldenRow row{"x", test::norm_error(a, b, 1e-6), 1e9};
     CHECK_FALSE(row.holds());
     CHECK(row.badness() == std::numeric_limits<double>::infinity());

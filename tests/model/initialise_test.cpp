@@ -1,10 +1,11 @@
 // Starting values: what each kind of parameter gets, and the same from the same seed.
+#include "detrack/model/initialise.hpp"
+
 #include <doctest/doctest.h>
 
 #include <cmath>
 #include <string>
 
-#include "detrack/model/initialise.hpp"
 #include "detrack/model/plan.hpp"
 #include "detrack/ops/reference_backend.hpp"
 #include "tests/support/small_model.hpp"

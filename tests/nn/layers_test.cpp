@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "detrack/model/denoising_block.hpp"
 #include "detrack/model/box_refiner.hpp"
+#include "detrack/model/denoising_block.hpp"
 #include "detrack/model/iou_head.hpp"
 #include "detrack/nn/patch_embed.hpp"
 #include "detrack/ops/reference_backend.hpp"
@@ -29,8 +29,8 @@ struct Case {
       run;
 };
 
-/// Relative difference of <J v, w> by central differences and <v, J^T w> by the backward, along a random direction of all inputs and
-/// parameters. `spoil` changes the gradients first: the suite must notice.
+/// Relative difference of <J v, w> by central differences and <v, J^T w> by the backward, along a random direction of all
+/// inputs and parameters. `spoil` changes the gradients first: the suite must notice.
 template <class Layer>
 double slope_error(Case<Layer>& c, const std::function<void(View<double>)>& spoil = {}) {
   auto ctx = reference_context<double>();
@@ -107,36 +107,44 @@ void check_layer(Case<Layer> c) {
 
 TEST_CASE("layer: linear") {
   for (const double alpha : {1.0, -1.0})
-    check_layer<Linear<double>>({Linear<double>(5, 7), {{2, 3, 5}}, {2, 3, 7}, [=](auto& ctx, auto& layer, auto& x, auto y, auto dy, auto& dx) {
-                                   layer.forward(ctx, x[0], y, {.alpha = alpha});
-                                   if (dy) layer.backward(ctx, dy, x[0], dx[0], alpha);
-                                 }});
+    check_layer<Linear<double>>(
+        {Linear<double>(5, 7), {{2, 3, 5}}, {2, 3, 7}, [=](auto& ctx, auto& layer, auto& x, auto y, auto dy, auto& dx) {
+           layer.forward(ctx, x[0], y, {.alpha = alpha});
+           if (dy) layer.backward(ctx, dy, x[0], dx[0], alpha);
+         }});
 }
 
 TEST_CASE("layer: layer norm, with a residual") {
-  check_layer<LayerNorm<double>>({LayerNorm<double>(9), {{2, 3, 9}}, {2, 3, 9}, [](auto& ctx, auto& layer, auto& x, auto y, auto dy, auto& dx) {
-                                    typename LayerNorm<double>::Saved saved;
-                                    layer.forward(ctx, x[0], y, dy ? &saved : nullptr);
-                                    ops::run(ctx, Add<double>{.a = y, .b = x[0], .y = y});
-                                    if (dy) layer.backward(ctx, dy, saved, dy, dx[0]);
-                                  }});
+  check_layer<LayerNorm<double>>(
+      {LayerNorm<double>(9), {{2, 3, 9}}, {2, 3, 9}, [](auto& ctx, auto& layer, auto& x, auto y, auto dy, auto& dx) {
+         typename LayerNorm<double>::Saved saved;
+         layer.forward(ctx, x[0], y, dy ? &saved : nullptr);
+         ops::run(ctx, Add<double>{.a = y, .b = x[0], .y = y});
+         if (dy) layer.backward(ctx, dy, saved, dy, dx[0]);
+       }});
 }
 
 TEST_CASE("layer: mlp, with each activation") {
   for (const Activation activation : {Activation::gelu, Activation::relu, Activation::sigmoid})
-    check_layer<Mlp<double>>({Mlp<double>(5, 8, 3, activation), {{4, 5}}, {4, 3}, [](auto& ctx, auto& layer, auto& x, auto y, auto dy, auto& dx) {
-                                typename Mlp<double>::Saved saved;
-                                layer.forward(ctx, x[0], {}, y, dy ? &saved : nullptr, -0.7);
-                                if (dy) layer.backward(ctx, dy, saved, dx[0], -0.7);
-                              }});
+    check_layer<Mlp<double>>(
+        {Mlp<double>(5, 8, 3, activation), {{4, 5}}, {4, 3}, [](auto& ctx, auto& layer, auto& x, auto y, auto dy, auto& dx) {
+           typename Mlp<double>::Saved saved;
+           layer.forward(ctx, x[0], {}, y, dy ? &saved : nullptr, -0.7);
+           if (dy) layer.backward(ctx, dy, saved, dx[0], -0.7);
+         }});
 }
 
 TEST_CASE("layer: self-attention, open and masked") {
   static const std::vector<std::uint8_t> causal{1, 0, 0, 1, 1, 0, 1, 1, 1};
   for (const bool masked : {false, true})
-    check_layer<SelfAttention<double>>({SelfAttention<double>(6, 3), {{2, 3, 6}}, {2, 3, 6}, [=](auto& ctx, auto& layer, auto& x, auto y, auto dy, auto& dx) {
+    check_layer<SelfAttention<double>>({SelfAttention<double>(6, 3),
+                                        {{2, 3, 6}},
+                                        {2, 3, 6},
+                                        [=](auto& ctx, auto& layer, auto& x, auto y, auto dy, auto& dx) {
                                           typename SelfAttention<double>::Saved saved;
-                                          const View<const std::uint8_t> mask = masked ? View<const std::uint8_t>(causal.data(), {3, 3}) : View<const std::uint8_t>{};
+                                          const View<const std::uint8_t> mask =
+                                              masked ? View<const std::uint8_t>(causal.data(), {3, 3})
+                                                     : View<const std::uint8_t>{};
                                           const View<double> qkv = ctx.arena().template allocate<double>({2, 3, 18});
                                           layer.forward(ctx, x[0], mask, {}, qkv, y, dy ? &saved : nullptr);
                                           if (!dy) return;
@@ -147,7 +155,10 @@ TEST_CASE("layer: self-attention, open and masked") {
 }
 
 TEST_CASE("layer: cross-attention") {
-  check_layer<CrossAttention<double>>({CrossAttention<double>(6, 2), {{2, 3, 6}, {2, 5, 6}}, {2, 3, 6}, [](auto& ctx, auto& layer, auto& x, auto y, auto dy, auto& dx) {
+  check_layer<CrossAttention<double>>({CrossAttention<double>(6, 2),
+                                       {{2, 3, 6}, {2, 5, 6}},
+                                       {2, 3, 6},
+                                       [](auto& ctx, auto& layer, auto& x, auto y, auto dy, auto& dx) {
                                          typename CrossAttention<double>::Saved saved;
                                          layer.forward(ctx, x[0], x[1], {}, y, dy ? &saved : nullptr);
                                          if (dy) layer.backward(ctx, dy, saved, dx[0], dx[1]);
@@ -157,22 +168,28 @@ TEST_CASE("layer: cross-attention") {
 TEST_CASE("layer: patch embedding of two stacks of images, with respect to its weights") {
   Tensor<double> a({2, 3, 4, 4}), b({1, 3, 2, 6});
   test::fill_normal(a.view(), 7), test::fill_normal(b.view(), 8);
-  check_layer<PatchEmbed<double>>({PatchEmbed<double>(3, 5, 2), {}, {11, 5}, [&](auto& ctx, auto& layer, auto&, auto y, auto dy, auto&) {
-                                     typename PatchEmbed<double>::Saved saved;
-                                     layer.forward(ctx, {a.view(), b.view()}, y, dy ? &saved : nullptr);
-                                     if (dy) layer.backward(ctx, dy, saved);
-                                   }});
+  check_layer<PatchEmbed<double>>(
+      {PatchEmbed<double>(3, 5, 2), {}, {11, 5}, [&](auto& ctx, auto& layer, auto&, auto y, auto dy, auto&) {
+         typename PatchEmbed<double>::Saved saved;
+         layer.forward(ctx, {a.view(), b.view()}, y, dy ? &saved : nullptr);
+         if (dy) layer.backward(ctx, dy, saved);
+       }});
 }
 
 TEST_CASE("layer: denoising block, image and box half") {
   const std::int64_t B = 2, N = 5, search = 3, C = 8;
   // The output is both halves side by side: image tokens, then box tokens.
-  check_layer<DenoisingBlock<double>>({DenoisingBlock<double>(C, 2, 2), {{B, N, C}, {B, 4, C}}, {B * (N + 4), C}, [=](auto& ctx, auto& layer, auto& x, auto y, auto dy, auto& dx) {
+  check_layer<DenoisingBlock<double>>({DenoisingBlock<double>(C, 2, 2),
+                                       {{B, N, C}, {B, 4, C}},
+                                       {B * (N + 4), C},
+                                       [=](auto& ctx, auto& layer, auto& x, auto y, auto dy, auto& dx) {
                                          typename DenoisingBlock<double>::Saved saved;
                                          auto* s = dy ? &saved : nullptr;
                                          const View<double> qkv = ctx.arena().template allocate<double>({B, N, 3 * C});
                                          const auto image = [&](auto v) { return v.slice(0, 0, B * N).reshape({B, N, C}); };
-                                         const auto box = [&](auto v) { return v.slice(0, B * N, B * 4).reshape({B, 4, C}); };
+                                         const auto box = [&](auto v) {
+                                           return v.slice(0, B * N, B * 4).reshape({B, 4, C});
+                                         };
                                          layer.forward_image(ctx, x[0], qkv, image(y), s);
                                          layer.forward_box(ctx, x[1], qkv, search, box(y), s);
                                          if (!dy) return;
@@ -192,7 +209,10 @@ TEST_CASE("layer: box refiner with 0 to K boxes of trajectory") {
     refiner.mask = Tensor<std::uint8_t>({12, 12});
     for (int i = 0; i < 12; ++i)
       for (int j = 0; j < 12; ++j) refiner.mask.view()(i, j) = j / 4 <= i / 4;
-    check_layer<BoxRefiner<double>>({std::move(refiner), {{B, 4, C}, {B, k, 4, C}, {B, N, C}}, {B, 4, C}, [=](auto& ctx, auto& layer, auto& x, auto y, auto dy, auto& dx) {
+    check_layer<BoxRefiner<double>>({std::move(refiner),
+                                     {{B, 4, C}, {B, k, 4, C}, {B, N, C}},
+                                     {B, 4, C},
+                                     [=](auto& ctx, auto& layer, auto& x, auto y, auto dy, auto& dx) {
                                        typename BoxRefiner<double>::Saved saved;
                                        layer.forward(ctx, x[0], k ? x[1] : View<double>{}, x[2], y, dy ? &saved : nullptr);
                                        if (!dy) return;
@@ -205,9 +225,10 @@ TEST_CASE("layer: box refiner with 0 to K boxes of trajectory") {
 TEST_CASE("layer: IoU head") {
   Config c;
   c.width = 8, c.refine_heads = 4;
-  check_layer<IouHead<double>>({IouHead<double>(c), {{3, 4, 8}, {3, 5, 8}}, {3, 1}, [](auto& ctx, auto& layer, auto& x, auto y, auto dy, auto& dx) {
-                                  typename IouHead<double>::Saved saved;
-                                  layer.forward(ctx, x[0], x[1], y, dy ? &saved : nullptr);
-                                  if (dy) layer.backward(ctx, dy, saved, dx[0], dx[1]);
-                                }});
+  check_layer<IouHead<double>>(
+      {IouHead<double>(c), {{3, 4, 8}, {3, 5, 8}}, {3, 1}, [](auto& ctx, auto& layer, auto& x, auto y, auto dy, auto& dx) {
+         typename IouHead<double>::Saved saved;
+         layer.forward(ctx, x[0], x[1], y, dy ? &saved : nullptr);
+         if (dy) layer.backward(ctx, dy, saved, dx[0], dx[1]);
+       }});
 }

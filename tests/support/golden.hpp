@@ -24,8 +24,8 @@ struct GoldenRow {
   double badness() const { return std::isnan(error) ? std::numeric_limits<double>::infinity() : error / bound; }
 };
 
-/// Relative error of the whole: ||a - b|| / max(||b||, floor sqrt(n)); NaN where anything is not finite, sizes differ, or there is
-/// nothing to compare.
+/// Relative error of the whole: ||a - b|| / max(||b||, floor sqrt(n)); NaN where anything is not finite, sizes differ, or
+/// there is nothing to compare.
 inline double norm_error(const std::vector<double>& a, const std::vector<double>& b, double floor) {
   if (a.size() != b.size() || a.empty()) return std::numeric_limits<double>::quiet_NaN();
   double difference = 0, norm = 0;
@@ -39,7 +39,8 @@ inline double norm_error(const std::vector<double>& a, const std::vector<double>
 template <class T>
 class GoldenRun {
  public:
-  GoldenRun(const SafetensorsFile& file, Context<T>& ctx) : file_(file), ctx_(ctx), config_(read_config(file)), model_(config_) {}
+  GoldenRun(const SafetensorsFile& file, Context<T>& ctx)
+      : file_(file), ctx_(ctx), config_(read_config(file)), model_(config_) {}
 
   /// Forward, losses and backward; every out.* and grad.* of the file compared, the worst last. Errors: what reading throws.
   std::vector<GoldenRow> run() {
@@ -91,12 +92,14 @@ class GoldenRun {
     file_.read("in.start_box", in.start_box.view());
     file_.read("in.trajectory", in.trajectory.view());
 
-    const auto truth = boxes("in.gt_box"), start = boxes("in.start_box"), eps = boxes("in.eps"), iou_boxes = boxes("in.iou_box");
+    const auto truth = boxes("in.gt_box"), start = boxes("in.start_box"), eps = boxes("in.eps"),
+               iou_boxes = boxes("in.iou_box");
     const auto t = numbers("in.t"), noised_numbers = numbers("in.noised");
     std::vector<std::uint8_t> noised;
     for (const double x : noised_numbers) noised.push_back(x != 0);
     std::vector<double> overlap;
-    for (std::size_t b = 0; b < truth.size(); ++b) overlap.push_back(reference::Overlap<double>(iou_boxes.at(b), truth[b]).iou());
+    for (std::size_t b = 0; b < truth.size(); ++b)
+      overlap.push_back(reference::Overlap<double>(iou_boxes.at(b), truth[b]).iou());
 
     TrainingPass<T> pass(config_, read_weights(file_));
     const PassValues values = pass.run(ctx_, model_, in.views(), out.views(), out.iou.view(), {truth, start, eps, t, noised},

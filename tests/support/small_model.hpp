@@ -35,7 +35,8 @@ void randomise(DeTrack<T>& model, std::uint64_t seed = 1) {
     const bool scale = p.shape.rank() == 1 && name.ends_with("weight");
     const double deviation = p.shape.rank() >= 2 && name.ends_with("weight") && !name.ends_with("word_embed.weight")
                                  ? 1 / std::sqrt(static_cast<double>(p.shape.numel() / p.shape[0]))
-                                 : name.ends_with("word_embed.weight") ? 0.5 : 0.1;
+                             : name.ends_with("word_embed.weight") ? 0.5
+                                                                   : 0.1;
     T* data = p.value.data();
     for (std::int64_t i = 0; i < p.shape.numel(); ++i)
       data[i] = T(exact_in_float((scale ? 1 : 0) + deviation * rng.normal()));

@@ -23,8 +23,8 @@ class Allocator {
 /// Host memory, uninitialised.
 class HostAllocator final : public Allocator {
  public:
-  void* allocate(std::size_t bytes) override { return ::operator new(bytes, std::align_val_t{kAlignment}); }
-  void deallocate(void* memory) noexcept override { ::operator delete(memory, std::align_val_t{kAlignment}); }
+  void* allocate(std::size_t bytes) override { return ::operator new (bytes, std::align_val_t{kAlignment}); }
+  void deallocate(void* memory) noexcept override { ::operator delete (memory, std::align_val_t{kAlignment}); }
   Device device() const noexcept override { return {}; }
 };
 

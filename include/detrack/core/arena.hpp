@@ -81,8 +81,8 @@ class Arena {
     const std::size_t padded = (bytes + kAlignment - 1) / kAlignment * kAlignment + (checks_ ? kAlignment : 0);
     if (padded > kMaxBytes - begin) fail(ErrorCode::out_of_memory, "Arena: more than the address space holds");
     if (!planning() && padded > capacity_ - begin)
-      fail(ErrorCode::out_of_memory, "Arena: expected room for ", padded, " more bytes after ", begin, ", got a capacity of ",
-           capacity_, " (plan the run and reserve the arena first)");
+      fail(ErrorCode::out_of_memory, "Arena: expected room for ", padded, " more bytes after ", begin,
+           ", got a capacity of ", capacity_, " (plan the run and reserve the arena first)");
     used_ = begin + padded;
     peak_ = std::max(peak_, used_);
     if (checked()) {

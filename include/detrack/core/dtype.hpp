@@ -63,9 +63,11 @@ enum class DType { f64, f32, f16, bf16, i64, u8 };
 
 constexpr std::size_t size_of(DType type) {
   switch (type) {
-    case DType::f64: case DType::i64: return 8;
+    case DType::f64:
+    case DType::i64: return 8;
     case DType::f32: return 4;
-    case DType::f16: case DType::bf16: return 2;
+    case DType::f16:
+    case DType::bf16: return 2;
     case DType::u8: return 1;
   }
   return 0;
@@ -84,17 +86,43 @@ constexpr std::string_view to_string(DType type) {
   return "?";
 }
 
-template <class T> struct DTypeOf;
-template <> struct DTypeOf<double> { static constexpr DType value = DType::f64; };
-template <> struct DTypeOf<float> { static constexpr DType value = DType::f32; };
-template <> struct DTypeOf<float16> { static constexpr DType value = DType::f16; };
-template <> struct DTypeOf<bfloat16> { static constexpr DType value = DType::bf16; };
-template <> struct DTypeOf<std::int64_t> { static constexpr DType value = DType::i64; };
-template <> struct DTypeOf<std::uint8_t> { static constexpr DType value = DType::u8; };
+template <class T>
+struct DTypeOf;
+template <>
+struct DTypeOf<double> {
+  static constexpr DType value = DType::f64;
+};
+template <>
+struct DTypeOf<float> {
+  static constexpr DType value = DType::f32;
+};
+template <>
+struct DTypeOf<float16> {
+  static constexpr DType value = DType::f16;
+};
+template <>
+struct DTypeOf<bfloat16> {
+  static constexpr DType value = DType::bf16;
+};
+template <>
+struct DTypeOf<std::int64_t> {
+  static constexpr DType value = DType::i64;
+};
+template <>
+struct DTypeOf<std::uint8_t> {
+  static constexpr DType value = DType::u8;
+};
 
 /// The type in which sums, statistics, logits, boxes and losses of a T model are kept: T itself, but float for bfloat16.
-template <class T> struct StatType { using type = T; };
-template <> struct StatType<bfloat16> { using type = float; };
-template <class T> using stat_t = typename StatType<T>::type;
+template <class T>
+struct StatType {
+  using type = T;
+};
+template <>
+struct StatType<bfloat16> {
+  using type = float;
+};
+template <class T>
+using stat_t = typename StatType<T>::type;
 
 }  // namespace detrack

@@ -44,7 +44,8 @@ class Tensor {
   /// A copy of a host tensor. Errors: device.
   Tensor clone() const {
     if (!data_) return {};
-    if (device().kind != DeviceKind::cpu) fail(ErrorCode::device, "Tensor::clone: expected cpu memory, got ", to_string(device()));
+    if (device().kind != DeviceKind::cpu)
+      fail(ErrorCode::device, "Tensor::clone: expected cpu memory, got ", to_string(device()));
     Tensor copy(shape_, allocator_);
     std::copy_n(data_, shape_.numel(), copy.data_);
     return copy;

@@ -30,11 +30,7 @@ class View {
   constexpr View(T* data, const Shape& shape, const std::array<std::int64_t, kMaxRank>& strides, Device device)
       : data_(data), shape_(shape), strides_(strides), device_(device) {}
   /// View<T> reads as View<const T>.
-  constexpr operator View<const T>() const
-    requires(!std::is_const_v<T>)
-  {
-    return {data_, shape_, strides_, device_};
-  }
+  constexpr operator View<const T>() const requires(!std::is_const_v<T>) { return {data_, shape_, strides_, device_}; }
 
   constexpr T* data() const { return data_; }
   constexpr const Shape& shape() const { return shape_; }
@@ -140,7 +136,8 @@ class View {
     bool started = false;
     for (int i = rank() - 2; i >= 0; --i) {
       if (extent(i) != 1) {
-        if (!started) row_stride = stride(i), started = true;
+        if (!started)
+          row_stride = stride(i), started = true;
         else if (numel() != 0 && stride(i) != row_stride * count)
           fail(ErrorCode::shape, "View::rows: the leading axes of ", to_string(shape_), " cannot be joined");
       }
@@ -151,7 +148,8 @@ class View {
 
  private:
   constexpr void check_axis(const char* what, int axis) const {
-    if (axis < 0 || axis >= rank()) fail(ErrorCode::shape, "View::", what, ": expected an axis below ", rank(), ", got ", axis);
+    if (axis < 0 || axis >= rank())
+      fail(ErrorCode::shape, "View::", what, ": expected an axis below ", rank(), ", got ", axis);
   }
 
   T* data_ = nullptr;

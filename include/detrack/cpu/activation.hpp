@@ -10,19 +10,6 @@
 namespace detrack::cpu {
 inline namespace DETRACK_CPU_ISA {
 
-/// f(row) for every row, in tasks of about kElements elements. `cost`: vector operations a vector.
-template <class T, class F>
-void for_each_row(Team<T>& team, std::int64_t R, std::int64_t C, double cost, const F& f) {
-  constexpr std::int64_t kElements = 16384;
-  if (R == 0 || C == 0) return;
-  const std::int64_t rows = std::max<std::int64_t>(kElements / C, 1);
-  const double work = static_cast<double>(R) * static_cast<double>(C) * cost / kLanes<T>;
-  team.parallel((R + rows - 1) / rows, work, [&](std::int64_t task, T*) {
-    const std::int64_t end = std::min((task + 1) * rows, R);
-    for (std::int64_t r = task * rows; r < end; ++r) f(r);
-  });
-}
-
 template <class T>
 void run(Team<T>& team, const ActivationForward<T>& op) {
   const std::int64_t C = op.x.extent(1);

@@ -1,11 +1,10 @@
-// Weighted sums, fills and position embeddings of strided views, a row at a time.
+// Weighted sums and fills of strided views, a row at a time.
 #pragma once
 
 #include <algorithm>
 
-#include "detrack/cpu/activation.hpp"
+#include "detrack/cpu/rows.hpp"
 #include "detrack/ops/add.hpp"
-#include "detrack/ops/position_embedding.hpp"
 
 namespace detrack::cpu {
 inline namespace DETRACK_CPU_ISA {
@@ -14,17 +13,6 @@ inline namespace DETRACK_CPU_ISA {
 template <class X>
 bool unit_stride(const View<X>& view) {
   return view.rank() > 0 && (view.stride(view.rank() - 1) == 1 || view.extent(view.rank() - 1) == 1);
-}
-
-/// Offset of row `row` (over all axes but the innermost) in a view.
-template <class X>
-std::int64_t row_offset(const View<X>& view, std::int64_t row) {
-  std::int64_t offset = 0;
-  for (int axis = view.rank() - 2; axis >= 0; --axis) {
-    offset += row % view.extent(axis) * view.stride(axis);
-    row /= view.extent(axis);
-  }
-  return offset;
 }
 
 template <class T>
@@ -67,18 +55,6 @@ void run(Team<T>& team, const Fill<T>& op) {
   for_each_row(team, R, C, 1, [&](std::int64_t r) {
     std::fill_n(op.y.data() + (flat ? r * C : row_offset(op.y, r)), flat ? std::min(C, total - r * C) : C,
                 static_cast<T>(op.value));
-  });
-}
-
-template <class T>
-void run(Team<T>& team, const PositionEmbeddingForward<T>& op) {
-  const std::int64_t N = op.x.extent(1), C = op.x.extent(2);
-  for_each_row(team, op.x.extent(0) * N, C, 3, [&](std::int64_t r) {
-    const T* x = op.x.data() + row_offset(op.x, r);
-    const T* e = op.embedding.data() + (op.embedding.extent(0) == 1 ? 0 : r % N * op.embedding.stride(0));
-    T* y = op.y.data() + row_offset(op.y, r);
-    for_each_vector<T>(
-        C, [&](std::int64_t c, auto get, auto put) __attribute__((always_inline)) { put(y + c, get(x + c) + get(e + c)); });
   });
 }
 

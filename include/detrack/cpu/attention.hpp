@@ -190,7 +190,8 @@ void softmax_backward_row(T* s, T* dp, std::int64_t keys, T lse, T delta) {
 /// Backward of one head and one chunk of its keys [Dao et al. 2022, algorithm 4]: tiles of keys outermost, whose dk and dv
 /// stay in cache. The chunk's share of dq, yet unscaled, goes to `dqueries` (Nq rows of whole vectors).
 template <class T>
-void attend_backward(const AttentionBackward<T>& op, std::int64_t b, std::int64_t h, std::int64_t chunk, T* scratch, T* dqueries) {
+void attend_backward(const AttentionBackward<T>& op, std::int64_t b, std::int64_t h, std::int64_t chunk, T* scratch,
+                     T* dqueries) {
   using Tiles = AttentionTiles<T>;
   constexpr std::int64_t ld = Tiles::kBackwardKeys;
   const std::int64_t Nq = op.q.extent(1), D = op.q.extent(3), width = whole_vectors<T>(D);
@@ -246,8 +247,8 @@ void attend_backward(const AttentionBackward<T>& op, std::int64_t b, std::int64_
   }
 }
 
-/// A task is a head and a chunk of its keys, because few heads would leave threads without work. The chunks' shares of dq are
-/// added in order, whichever thread made them.
+/// A task is a head and a chunk of its keys, because few heads would leave threads without work. The chunks' shares of dq
+/// are added in order, whichever thread made them.
 template <class T>
 void run(Team<T>& team, const AttentionBackward<T>& op) {
   using Tiles = AttentionTiles<T>;
@@ -255,7 +256,8 @@ void run(Team<T>& team, const AttentionBackward<T>& op) {
   const std::int64_t B = op.q.extent(0), Nq = op.q.extent(1), H = op.q.extent(2), D = op.q.extent(3);
   const std::int64_t width = whole_vectors<T>(D), share = Nq * width;
   const std::int64_t chunks = (op.k.extent(1) + Tiles::kChunkKeys - 1) / Tiles::kChunkKeys;
-  team.reserve(2 * share + whole_vectors<T>(Nq) + 3 * ld * width + 2 * ld * D + 2 * Tiles::kQueries * ld, B * H * chunks * share);
+  team.reserve(2 * share + whole_vectors<T>(Nq) + 3 * ld * width + 2 * ld * D + 2 * Tiles::kQueries * ld,
+               B * H * chunks * share);
   const auto finish = [&](std::int64_t head) {
     T* const sum = team.shared() + head * chunks * share;
     for (std::int64_t chunk = 1; chunk < chunks; ++chunk)

@@ -10,6 +10,7 @@
 #include "detrack/cpu/layer_norm.hpp"
 #include "detrack/cpu/linear.hpp"
 #include "detrack/cpu/patchify.hpp"
+#include "detrack/cpu/position_embedding.hpp"
 #include "detrack/cpu/softmax.hpp"
 #include "detrack/ops/reference_backend.hpp"
 

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "detrack/cpu/activation.hpp"
+#include "detrack/cpu/rows.hpp"
 #include "detrack/ops/patchify.hpp"
 
 namespace detrack::cpu {

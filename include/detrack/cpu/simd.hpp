@@ -121,9 +121,9 @@ DETRACK_INLINE void transpose(Vector<T> (&rows)[kLanes<T>]) {
   }
 }
 
-/// Sum of all lanes, by halves.
-template <class T, int Half = kLanes<T> / 2>
-DETRACK_INLINE T sum_lanes(Vector<T> v) {
+/// All lanes combined by f(vector, vector), by halves.
+template <class T, int Half = kLanes<T> / 2, class F>
+DETRACK_INLINE T combine_lanes(Vector<T> v, F&& f) {
   if constexpr (Half == 0) {
     return v[0];
   } else {
@@ -131,22 +131,20 @@ DETRACK_INLINE T sum_lanes(Vector<T> v) {
       return __builtin_shufflevector(v, v, (I ^ Half)...);
     }
     (std::make_integer_sequence<int, kLanes<T>>{});
-    return sum_lanes<T, Half / 2>(v + other);
+    return combine_lanes<T, Half / 2>(f(v, other), f);
   }
 }
 
-/// Largest lane, by halves.
-template <class T, int Half = kLanes<T> / 2>
+template <class T>
+DETRACK_INLINE T sum_lanes(Vector<T> v) {
+  return combine_lanes<T>(
+      v, [](Vector<T> a, Vector<T> b) __attribute__((always_inline)) { return a + b; });
+}
+
+template <class T>
 DETRACK_INLINE T max_lanes(Vector<T> v) {
-  if constexpr (Half == 0) {
-    return v[0];
-  } else {
-    const Vector<T> other = [&]<int... I>(std::integer_sequence<int, I...>) __attribute__((always_inline)) {
-      return __builtin_shufflevector(v, v, (I ^ Half)...);
-    }
-    (std::make_integer_sequence<int, kLanes<T>>{});
-    return max_lanes<T, Half / 2>(max<T>(v, other));
-  }
+  return combine_lanes<T>(
+      v, [](Vector<T> a, Vector<T> b) __attribute__((always_inline)) { return max<T>(a, b); });
 }
 
 }  // namespace DETRACK_CPU_ISA

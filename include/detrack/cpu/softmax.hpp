@@ -3,7 +3,8 @@
 
 #include <limits>
 
-#include "detrack/cpu/activation.hpp"
+#include "detrack/cpu/math.hpp"
+#include "detrack/cpu/rows.hpp"
 #include "detrack/ops/softmax.hpp"
 
 namespace detrack::cpu {

@@ -102,7 +102,8 @@ struct BoxRefiner {
                Saved* saved) const {
     const std::int64_t B = box.extent(0), C = box.extent(2), steps = (trajectory ? trajectory.extent(1) : 0) + 1;
     if (steps > time_embed.shape[0])
-      fail(ErrorCode::shape, "BoxRefiner: trajectory: expected at most ", time_embed.shape[0] - 1, " boxes, got ", steps - 1);
+      fail(ErrorCode::shape, "BoxRefiner: trajectory: expected at most ", time_embed.shape[0] - 1, " boxes, got ",
+           steps - 1);
     ArenaScope scope(ctx.arena());
     View<T> x = ctx.arena().template allocate<T>({B, steps, 4, C});
     if (steps > 1) ops::run(ctx, Add<T>{.a = trajectory, .y = x.slice(1, 0, steps - 1)});
@@ -131,7 +132,8 @@ struct BoxRefiner {
   }
 
   /// dbox (B, 4, C) and dtrajectory (B, k, 4, C) are overwritten; the image's gradient is added to dimage (B, N, C).
-  void backward(Context<T>& ctx, View<const T> drefined, const Saved& saved, View<T> dbox, View<T> dtrajectory, View<T> dimage) {
+  void backward(Context<T>& ctx, View<const T> drefined, const Saved& saved, View<T> dbox, View<T> dtrajectory,
+                View<T> dimage) {
     const std::int64_t B = drefined.extent(0), C = drefined.extent(2), steps = saved.steps;
     const ArenaScope scope(ctx.arena());
     const View<T> dcurrent = ctx.arena().template allocate<T>(drefined.shape());
@@ -143,7 +145,8 @@ struct BoxRefiner {
 
     const View<T> dtokens = dx.reshape({B, steps, 4, C});
     for (int slot = 0; slot < 4; ++slot)
-      ops::run(ctx, PositionEmbeddingBackward<T>{.dy = dtokens.select(2, slot), .dembedding = time_rows(time_embed.grad, steps)});
+      ops::run(ctx,
+               PositionEmbeddingBackward<T>{.dy = dtokens.select(2, slot), .dembedding = time_rows(time_embed.grad, steps)});
     ops::run(ctx, Add<T>{.a = dtokens.select(1, steps - 1), .y = dbox});
     if (steps > 1) ops::run(ctx, Add<T>{.a = dtokens.slice(1, 0, steps - 1), .y = dtrajectory});
   }

@@ -56,7 +56,8 @@ struct BoxWords {
 
   /// logits (..., 4, V) -> boxes (..., 4), crop units.
   void expected_box(Context<T>& ctx, View<const stat_t<T>> logits, View<stat_t<T>> boxes) const {
-    ops::run(ctx, ExpectationForward<T>{.logits = logits.rows(), .vocabulary = vocabulary, .y = boxes.reshape({boxes.numel()})});
+    ops::run(ctx,
+             ExpectationForward<T>{.logits = logits.rows(), .vocabulary = vocabulary, .y = boxes.reshape({boxes.numel()})});
   }
 
   template <class F>

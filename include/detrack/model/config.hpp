@@ -19,17 +19,17 @@ struct Config {
   static constexpr const char* kMetadataKey = "detrack.config";
 
   std::string name = "detrack-b256";
-  std::int64_t width = 768;            ///< C
-  std::int64_t depth = 12;             ///< L, denoising blocks
-  std::int64_t heads = 12;             ///< H
+  std::int64_t width = 768;  ///< C
+  std::int64_t depth = 12;   ///< L, denoising blocks
+  std::int64_t heads = 12;   ///< H
   std::int64_t mlp_ratio = 4;
-  std::int64_t patch = 16;             ///< P, pixels
-  std::int64_t search_size = 256;      ///< S, pixels
-  std::int64_t template_size = 128;    ///< Z, pixels
-  std::int64_t templates = 3;          ///< the most a forward pass may be given
-  std::int64_t bins_per_unit = 400;    ///< words per search crop side
-  double coord_range = 2;              ///< words cover [(1 - range) / 2, (1 + range) / 2] of the search crop
-  std::int64_t trajectory = 7;         ///< K, the most previous boxes a forward pass may be given
+  std::int64_t patch = 16;           ///< P, pixels
+  std::int64_t search_size = 256;    ///< S, pixels
+  std::int64_t template_size = 128;  ///< Z, pixels
+  std::int64_t templates = 3;        ///< the most a forward pass may be given
+  std::int64_t bins_per_unit = 400;  ///< words per search crop side
+  double coord_range = 2;            ///< words cover [(1 - range) / 2, (1 + range) / 2] of the search crop
+  std::int64_t trajectory = 7;       ///< K, the most previous boxes a forward pass may be given
   std::int64_t refine_layers = 6;
   std::int64_t refine_heads = 12;
   std::int64_t noise_steps = 1000;     ///< T of the diffusion
@@ -105,7 +105,8 @@ inline void validate(const Config& c) {
   });
   const auto divisible = [](const char* field, std::int64_t value, const char* by_name, std::int64_t by) {
     if (value % by != 0)
-      detail::fail_config(field, "a multiple of " + std::string(by_name) + " = " + std::to_string(by), std::to_string(value));
+      detail::fail_config(field, "a multiple of " + std::string(by_name) + " = " + std::to_string(by),
+                          std::to_string(value));
   };
   divisible("width", c.width, "heads", c.heads);
   divisible("width", c.width, "refine_heads", c.refine_heads);
@@ -114,10 +115,12 @@ inline void validate(const Config& c) {
   divisible("template_size", c.template_size, "patch", c.patch);
   if (c.words() < 1) detail::fail_config("coord_range", "at least one word", std::to_string(c.words()));
   if (c.trajectory_used > c.trajectory)
-    detail::fail_config("trajectory_used", "at most trajectory = " + std::to_string(c.trajectory), std::to_string(c.trajectory_used));
+    detail::fail_config("trajectory_used", "at most trajectory = " + std::to_string(c.trajectory),
+                        std::to_string(c.trajectory_used));
   for (int i = 0; i < 3; ++i) {
     if (!std::isfinite(c.mean[i])) detail::fail_config("mean", "finite numbers", detail::number_text(c.mean[i]));
-    if (!(c.std[i] > 0 && std::isfinite(c.std[i]))) detail::fail_config("std", "positive numbers", detail::number_text(c.std[i]));
+    if (!(c.std[i] > 0 && std::isfinite(c.std[i])))
+      detail::fail_config("std", "positive numbers", detail::number_text(c.std[i]));
   }
 }
 
@@ -169,8 +172,10 @@ inline Config config_from_json(const std::string& text) {
   std::size_t known = 0;
   const auto find = [&](const char* name, bool required) {
     const auto it = json.find(name);
-    if (it != json.end()) ++known;
-    else if (required) detail::fail_config(name, "a value", "none");
+    if (it != json.end())
+      ++known;
+    else if (required)
+      detail::fail_config(name, "a value", "none");
     return it;
   };
   if (const auto it = find("name", false); it != json.end()) {

@@ -26,7 +26,13 @@ struct Denoise {
 
   Denoise() = default;
   Denoise(std::int64_t C, std::int64_t h, std::int64_t ratio)
-      : norm1(C), norm2(C), q(C, C), proj(C, C), mlp(C, ratio * C, C, Activation::gelu), noise(C, C, C, Activation::relu), heads(h) {}
+      : norm1(C),
+        norm2(C),
+        q(C, C),
+        proj(C, C),
+        mlp(C, ratio * C, C, Activation::gelu),
+        noise(C, C, C, Activation::relu),
+        heads(h) {}
 
   /// x' = x + proj(attention(q(LN x), keys, values));  x'' = x' + MLP(LN x');  y = x'' - noise(x'').
   /// x, y (B, 4, C); keys, values (B, Ns, C).

@@ -41,16 +41,15 @@ struct DenoisingViT {
   /// search (B, 3, S, S), templates (B, n, 3, Z, Z) with n from 0 to the configuration's, or absent; box (B, 4, C), the
   /// embedded start box -> image (B, N, C), normed tokens in the order search, template 0, template 1, ...;
   /// steps (L, B, 4, C), the box tokens after each block. With box and steps absent only the image half runs.
-  void forward(Context<T>& ctx, View<const T> search, View<const T> templates, View<const T> box, View<T> image, View<T> steps,
-               Saved* saved) const {
+  void forward(Context<T>& ctx, View<const T> search, View<const T> templates, View<const T> box, View<T> image,
+               View<T> steps, Saved* saved) const {
     ArenaScope scope(ctx.arena());
     View<T> tokens = ctx.arena().template allocate<T>(image.shape());
     embed_images(ctx, search, templates, tokens, saved);
     if (saved) saved->blocks.resize(blocks.size());
     View<T> qkv{};
     for (std::size_t j = 0; j < blocks.size(); ++j) {
-      if (saved || !qkv)
-        qkv = ctx.arena().template allocate<T>({image.extent(0), image.extent(1), 3 * image.extent(2)});
+      if (saved || !qkv) qkv = ctx.arena().template allocate<T>({image.extent(0), image.extent(1), 3 * image.extent(2)});
       auto* block_saved = saved ? &saved->blocks[j] : nullptr;
       const View<T> out = saved ? ctx.arena().template allocate<T>(image.shape()) : tokens;
       blocks[j].forward_image(ctx, tokens, qkv, out, block_saved);
@@ -65,8 +64,8 @@ struct DenoisingViT {
     if (saved) scope.keep();
   }
 
-  /// dimage (B, N, C): gradient of the normed tokens, or absent (none). dsteps (L, B, 4, C): gradients of the box tokens after each
-  /// block. dbox (B, 4, C) receives the start tokens' gradient. Overwrites dimage.
+  /// dimage (B, N, C): gradient of the normed tokens, or absent (none). dsteps (L, B, 4, C): gradients of the box tokens
+  /// after each block. dbox (B, 4, C) receives the start tokens' gradient. Overwrites dimage.
   void backward(Context<T>& ctx, const Saved& saved, View<T> dimage, View<const T> dsteps, View<T> dbox) {
     const auto last = static_cast<std::int64_t>(blocks.size()) - 1;
     norm.backward(ctx, dimage, saved.norm, {}, dimage);
@@ -102,7 +101,8 @@ struct DenoisingViT {
     ArenaScope scope(ctx.arena());
     const View<T> embedded = ctx.arena().template allocate<T>({B * (Ns + count * n), C});
     const View<const T> stacked =
-        count ? templates.reshape({B * count, templates.extent(2), templates.extent(3), templates.extent(4)}) : View<const T>{};
+        count ? templates.reshape({B * count, templates.extent(2), templates.extent(3), templates.extent(4)})
+              : View<const T>{};
     patch_embed.forward(ctx, {search, stacked}, embedded, saved ? &saved->patches : nullptr);
 
     ops::run(ctx, PositionEmbeddingForward<T>{.x = embedded.slice(0, 0, B * Ns).split(0, Ns),
@@ -111,7 +111,8 @@ struct DenoisingViT {
     for (std::int64_t i = 0; i < count; ++i) {
       const View<T> of_template = embedded.slice(0, B * Ns, B * count * n).split(0, n).split(0, count).select(1, i);
       const View<T> y = template_slice(tokens, i);
-      ops::run(ctx, PositionEmbeddingForward<T>{.x = of_template, .embedding = pos_embed_template.value.select(0, 0), .y = y});
+      ops::run(ctx,
+               PositionEmbeddingForward<T>{.x = of_template, .embedding = pos_embed_template.value.select(0, 0), .y = y});
       ops::run(ctx, PositionEmbeddingForward<T>{.x = y, .embedding = template_embed.value.slice(0, i, 1), .y = y});
     }
     if (saved) {

@@ -12,13 +12,15 @@
 
 namespace detrack {
 
-/// What a forward pass is given. All views are memory of the context's device; boxes are x1, y1, x2, y2 in search-crop units.
+/// What a forward pass is given. All views are memory of the context's device; boxes are x1, y1, x2, y2 in search-crop
+/// units.
 template <class T>
 struct ModelInputs {
-  View<const T> search{};            ///< (B, 3, S, S), normalised RGB
-  View<const T> templates{};         ///< (B, n, 3, Z, Z), the fixed one first, then dynamic ones, oldest first; n <= config.templates
-  View<const double> start_box{};    ///< (B, 4), the guess that denoising starts from
-  View<const double> trajectory{};   ///< (B, k, 4), previous boxes, oldest first, k <= K; absent for k = 0
+  View<const T> search{};  ///< (B, 3, S, S), normalised RGB
+  View<const T>
+      templates{};  ///< (B, n, 3, Z, Z), the fixed one first, then dynamic ones, oldest first; n <= config.templates
+  View<const double> start_box{};   ///< (B, 4), the guess that denoising starts from
+  View<const double> trajectory{};  ///< (B, k, 4), previous boxes, oldest first, k <= K; absent for k = 0
 };
 
 /// What a forward pass fills in. `logits` and `image` are always wanted, the rest where present.
@@ -59,7 +61,12 @@ class DeTrack {
 
   /// Parameters are zero until load_state_dict() or initialise(). Errors: config; std::bad_alloc.
   explicit DeTrack(const Config& config, std::shared_ptr<Allocator> allocator = host_allocator())
-      : backbone((validate(config), config)), box(config), refine(config), iou(config), config_(config), allocator_(allocator) {
+      : backbone((validate(config), config)),
+        box(config),
+        refine(config),
+        iou(config),
+        config_(config),
+        allocator_(allocator) {
     store_.allocate_values(*this, allocator_);
     const std::int64_t n = 4 * (config.trajectory + 1);
     refine.mask = Tensor<std::uint8_t>({n, n}, allocator_);
@@ -109,7 +116,8 @@ class DeTrack {
     box.similarity(ctx, refined, out.logits);
     if (out.box) box.expected_box(ctx, out.logits, out.box);
     if (out.confidence)
-      ops::run(ctx, ConfidenceForward<T>{.logits = out.logits.rows(), .window = config_.confidence_window, .y = out.confidence});
+      ops::run(ctx,
+               ConfidenceForward<T>{.logits = out.logits.rows(), .window = config_.confidence_window, .y = out.confidence});
 
     View<T> normed_steps{};
     if (out.step_logits) {
@@ -193,7 +201,8 @@ class DeTrack {
 
  private:
   void require_gradients() {
-    if (!store_.gradients()) fail(ErrorCode::argument, kName, ": gradients: expected allocate_gradients() before a backward, got none");
+    if (!store_.gradients())
+      fail(ErrorCode::argument, kName, ": gradients: expected allocate_gradients() before a backward, got none");
   }
 
   View<T> embed_trajectory(Context<T>& ctx, const ModelInputs<T>& in, Saved* saved) const {

@@ -50,8 +50,8 @@ void fill_sin_cos(View<T> embedding) {
 
 }  // namespace detail
 
-/// Linear weights and embeddings truncated normal with deviation 0.02, biases 0, layer norms 1 and 0, the noise predictor's last
-/// layer 0 (a block then starts as plain attention), position embeddings sines and cosines. Host models.
+/// Linear weights and embeddings truncated normal with deviation 0.02, biases 0, layer norms 1 and 0, the noise predictor's
+/// last layer 0 (a block then starts as plain attention), position embeddings sines and cosines. Host models.
 template <class T>
 void initialise(DeTrack<T>& model, std::uint64_t seed) {
   model.visit([&](const std::string& name, Param<T>& p) {

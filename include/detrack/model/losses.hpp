@@ -27,8 +27,8 @@ struct LossValues {
   double total = 0, ce = 0, siou = 0, denoise = 0;
 };
 
-/// total = weights.ce CE(refined map) + weights.siou SIoU(expected box) + weights.denoise (mean over blocks of CE(block's map)), each a
-/// mean over the batch and the coordinates. Block j is trained towards the box with 1 - j/L of the noise left.
+/// total = weights.ce CE(refined map) + weights.siou SIoU(expected box) + weights.denoise (mean over blocks of CE(block's
+/// map)), each a mean over the batch and the coordinates. Block j is trained towards the box with 1 - j/L of the noise left.
 template <class T>
 class Losses {
  public:
@@ -95,8 +95,8 @@ class Losses {
 
   /// The gradient of weight x mean with respect to each of `count` rows.
   View<const stat_t<T>> row_weights(Context<T>& ctx, std::int64_t count, double weight) {
-    return transfer_.template upload<stat_t<T>>(
-        ctx, {count}, [&](std::size_t) { return stat_t<T>(weight / static_cast<double>(count)); });
+    return transfer_.template upload<stat_t<T>>(ctx, {count},
+                                                [&](std::size_t) { return stat_t<T>(weight / static_cast<double>(count)); });
   }
 
   static void check(const LossTargets& targets, std::size_t B) {

@@ -16,8 +16,9 @@ struct Plan {
   std::map<std::string, Cost> by_operation;
 };
 
-/// Runs the model on the plan backend: the same code, no data. Training counts forward, losses and backward, IoU head included;
-/// otherwise a forward and a predict_iou. `checks` must be what the context that will run has. Errors: config, shape.
+/// Runs the model on the plan backend: the same code, no data. Training counts forward, losses and backward, IoU head
+/// included; otherwise a forward and a predict_iou. `checks` must be what the context that will run has. Errors: config,
+/// shape.
 template <class T>
 Plan plan(const Config& config, const RunShape& run, bool training = false, bool checks = false) {
   const auto backend = std::make_shared<PlanBackend<T>>();
@@ -34,7 +35,8 @@ Plan plan(const Config& config, const RunShape& run, bool training = false, bool
     const std::vector<CropBox> boxes(B, CropBox{});
     const std::vector<double> t(B, 0), overlap(B, 0);
     const std::vector<std::uint8_t> noised(B, 0);
-    TrainingPass<T>(config, {}).run(ctx, model, in.views(), out.views(), out.iou.view(), {boxes, boxes, boxes, t, noised}, {boxes, overlap});
+    TrainingPass<T>(config, {})
+        .run(ctx, model, in.views(), out.views(), out.iou.view(), {boxes, boxes, boxes, t, noised}, {boxes, overlap});
   } else {
     model.forward(ctx, in.views(), out.views());
     model.predict_iou(ctx, in.start_box.view(), out.image.view(), out.iou.view());

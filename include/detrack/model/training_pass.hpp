@@ -47,14 +47,19 @@ class TrainingPass {
 
  private:
   /// Overwrites dimage with what the IoU head sends back.
-  double run_iou(Context<T>& ctx, DeTrack<T>& model, const IouTask& task, View<const T> image, View<T> predicted, View<T> dimage) {
+  double run_iou(Context<T>& ctx, DeTrack<T>& model, const IouTask& task, View<const T> image, View<T> predicted,
+                 View<T> dimage) {
     const std::int64_t B = image.extent(0);
     for (const std::size_t size : {task.boxes.size(), task.truth.size()})
-      if (size != static_cast<std::size_t>(B)) fail(ErrorCode::argument, "TrainingPass: iou: expected ", B, " samples, got ", size);
+      if (size != static_cast<std::size_t>(B))
+        fail(ErrorCode::argument, "TrainingPass: iou: expected ", B, " samples, got ", size);
     const ArenaScope scope(ctx.arena());
-    const auto boxes = transfer_.template upload<double>(ctx, {B, 4}, [&](std::size_t i) { return task.boxes[i / 4][i % 4]; });
-    const auto truth = transfer_.template upload<stat_t<T>>(ctx, {B, 1}, [&](std::size_t i) { return stat_t<T>(task.truth[i]); });
-    const auto weight = transfer_.template upload<stat_t<T>>(ctx, {B}, [&](std::size_t) { return stat_t<T>(1.0 / static_cast<double>(B)); });
+    const auto boxes =
+        transfer_.template upload<double>(ctx, {B, 4}, [&](std::size_t i) { return task.boxes[i / 4][i % 4]; });
+    const auto truth =
+        transfer_.template upload<stat_t<T>>(ctx, {B, 1}, [&](std::size_t i) { return stat_t<T>(task.truth[i]); });
+    const auto weight =
+        transfer_.template upload<stat_t<T>>(ctx, {B}, [&](std::size_t) { return stat_t<T>(1.0 / static_cast<double>(B)); });
     const View<stat_t<T>> loss = ctx.arena().template allocate<stat_t<T>>({B});
     const View<T> dpredicted = ctx.arena().template allocate<T>({B, 1});
     model.predict_iou(ctx, boxes, image, predicted, &iou_saved_);

@@ -14,19 +14,32 @@ template <class T>
 struct HeadAttention {
   View<const T> q{}, k{}, v{};  ///< (B, Nq, C), (B, Nk, C) twice; strided
   View<const std::uint8_t> mask{};
-  View<T> y{};             ///< (B, Nq, C)
+  View<T> y{};            ///< (B, Nq, C)
   View<stat_t<T>> lse{};  ///< (B, H, Nq); absent in inference
 
   void forward(Context<T>& ctx, std::int64_t heads) const {
     const std::int64_t D = q.extent(2) / heads;
-    ops::run(ctx, AttentionForward<T>{.q = q.split(2, D), .k = k.split(2, D), .v = v.split(2, D), .mask = mask,
-                                      .scale = scale(D), .y = y.split(2, D), .lse = lse});
+    ops::run(ctx, AttentionForward<T>{.q = q.split(2, D),
+                                      .k = k.split(2, D),
+                                      .v = v.split(2, D),
+                                      .mask = mask,
+                                      .scale = scale(D),
+                                      .y = y.split(2, D),
+                                      .lse = lse});
   }
   void backward(Context<T>& ctx, std::int64_t heads, View<const T> dy, View<T> dq, View<T> dk, View<T> dv) const {
     const std::int64_t D = q.extent(2) / heads;
-    ops::run(ctx, AttentionBackward<T>{.q = q.split(2, D), .k = k.split(2, D), .v = v.split(2, D), .mask = mask,
-                                       .scale = scale(D), .y = y.split(2, D), .lse = lse, .dy = dy.split(2, D),
-                                       .dq = dq.split(2, D), .dk = dk.split(2, D), .dv = dv.split(2, D)});
+    ops::run(ctx, AttentionBackward<T>{.q = q.split(2, D),
+                                       .k = k.split(2, D),
+                                       .v = v.split(2, D),
+                                       .mask = mask,
+                                       .scale = scale(D),
+                                       .y = y.split(2, D),
+                                       .lse = lse,
+                                       .dy = dy.split(2, D),
+                                       .dq = dq.split(2, D),
+                                       .dk = dk.split(2, D),
+                                       .dv = dv.split(2, D)});
   }
 
  private:
@@ -48,7 +61,8 @@ struct SelfAttention {
   SelfAttention() = default;
   SelfAttention(std::int64_t width, std::int64_t h) : qkv(width, 3 * width), proj(width, width), heads(h) {}
 
-  /// projected (B, n, 3C) = qkv(x);  y = residual + proj(attention of projected). x, residual, y (B, n, C); y may be residual.
+  /// projected (B, n, 3C) = qkv(x);  y = residual + proj(attention of projected). x, residual, y (B, n, C); y may be
+  /// residual.
   void forward(Context<T>& ctx, View<const T> x, View<const std::uint8_t> mask, View<const T> residual, View<T> projected,
                View<T> y, Saved* saved) const {
     const std::int64_t B = x.extent(0), n = x.extent(1), C = x.extent(2);
@@ -101,11 +115,11 @@ struct CrossAttention {
   };
 
   CrossAttention() = default;
-  CrossAttention(std::int64_t width, std::int64_t h)
-      : q(width, width), kv(width, 2 * width), proj(width, width), heads(h) {}
+  CrossAttention(std::int64_t width, std::int64_t h) : q(width, width), kv(width, 2 * width), proj(width, width), heads(h) {}
 
   /// y = residual + proj(attention(q(x), kv(memory))). x, residual, y (B, n, C), memory (B, N, C); y may be residual.
-  void forward(Context<T>& ctx, View<const T> x, View<const T> memory, View<const T> residual, View<T> y, Saved* saved) const {
+  void forward(Context<T>& ctx, View<const T> x, View<const T> memory, View<const T> residual, View<T> y,
+               Saved* saved) const {
     const std::int64_t B = x.extent(0), n = x.extent(1), C = x.extent(2), N = memory.extent(1);
     ArenaScope scope(ctx.arena());
     const View<T> queries = ctx.arena().template allocate<T>({B, n, C});

@@ -29,8 +29,10 @@ struct LayerNorm {
       s.rstd = ctx.arena().template allocate<stat_t<T>>({s.x.extent(0)});
       *saved = s;
     }
-    ops::run(ctx, LayerNormForward<T>{
-                      .x = s.x, .gamma = gamma.value, .beta = beta.value, .eps = kEps, .y = y.rows(), .mean = s.mean, .rstd = s.rstd});
+    ops::run(
+        ctx,
+        LayerNormForward<T>{
+            .x = s.x, .gamma = gamma.value, .beta = beta.value, .eps = kEps, .y = y.rows(), .mean = s.mean, .rstd = s.rstd});
   }
 
   /// dx = residual + the norm's gradient; dx may be residual, which may be absent.

@@ -45,7 +45,9 @@ struct PatchEmbed {
   }
 
   /// Gradients of the weights only: nothing before the images is trained.
-  void backward(Context<T>& ctx, View<const T> dtokens, const Saved& saved) { proj.backward(ctx, dtokens, saved.columns, {}); }
+  void backward(Context<T>& ctx, View<const T> dtokens, const Saved& saved) {
+    proj.backward(ctx, dtokens, saved.columns, {});
+  }
 
   template <class F>
   void visit(const std::string& prefix, F&& f) {

@@ -7,8 +7,8 @@
 
 namespace detrack {
 
-/// Math:   per batch b and head h:  s = scale q k^T;  p = softmax(s) over allowed keys;  y = p v   [Vaswani et al. 2017, eq. 1]
-/// Shapes: q, y (B, Nq, H, D); k, v (B, Nk, H, D), Nk >= 1; lse (B, H, Nq) or absent: log sum exp of s, for the backward;
+/// Math:   per batch b and head h:  s = scale q k^T;  p = softmax(s) over allowed keys;  y = p v   [Vaswani et al. 2017, eq.
+/// 1] Shapes: q, y (B, Nq, H, D); k, v (B, Nk, H, D), Nk >= 1; lse (B, H, Nq) or absent: log sum exp of s, for the backward;
 ///         mask (Nq, Nk) or absent (all allowed): non-zero where query i may see key j. A query that may see nothing gives
 ///         y = 0 and lse = -infinity.
 /// Views are strided, so q, k and v may be columns of one projection and keys a slice of another attention's. Nothing of

@@ -24,6 +24,7 @@
 
 /// The list of operations. To add one: write its struct in ops/, name it here, write its loops in ops/reference/ and its
 /// test in tests/ops/; the plan backend counts it by itself, and cpu/ and cuda/ override it where it matters.
+// clang-format off
 #define DETRACK_FOR_EACH_OP(X)                                                                      \
   X(LinearForward) X(LinearBackward) X(SimilarityForward) X(SimilarityBackward)                     \
   X(LayerNormForward) X(LayerNormBackward) X(ActivationForward) X(ActivationBackward)               \
@@ -33,6 +34,7 @@
   X(ExpectationBackward) X(ConfidenceForward) X(ConfidenceBackward) X(CrossEntropyForward)          \
   X(CrossEntropyBackward) X(IouForward) X(IouBackward) X(SiouForward) X(SiouBackward) X(MseForward) \
   X(MseBackward) X(MeanTokensForward) X(MeanTokensBackward) X(Add) X(Fill)
+// clang-format on
 
 namespace detrack {
 

@@ -54,7 +54,8 @@ struct IouBackward {
   double flops() const { return 40.0 * static_cast<double>(a.extent(0)); }
 };
 
-/// Math:   loss = 1 - IoU + (distance + shape) / 2, with theta = 4 and the angle term sin(2 alpha) = 2 |dx dy| / (dx^2 + dy^2)
+/// Math:   loss = 1 - IoU + (distance + shape) / 2, with theta = 4 and the angle term sin(2 alpha) = 2 |dx dy| / (dx^2 +
+/// dy^2)
 ///         [Gevorgyan 2022; the closed form of the angle term is ours]. Sides are at least 1e-7.
 /// Shapes: a, b (R, 4) as IouForward; y (R), the loss.
 template <class T>

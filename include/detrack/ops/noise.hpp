@@ -15,8 +15,8 @@ using CropBox = std::array<double, 4>;
 
 /// How boxes are noised. All in double: what comes out decides words, and floor is not continuous.
 struct NoiseSchedule {
-  double steps = 1000;        ///< T
-  double signal_scale = 2;    ///< boxes are noised as z = (2 u - 1) signal_scale   [Chen et al. 2022, DiffusionDet]
+  double steps = 1000;           ///< T
+  double signal_scale = 2;       ///< boxes are noised as z = (2 u - 1) signal_scale   [Chen et al. 2022, DiffusionDet]
   double min = -0.5, max = 1.5;  ///< noised coordinates are clamped to the word range, crop units
 
   /// Cosine schedule, t in [0, T]: alpha_bar(0) = 1, at least 1e-9   [Nichol and Dhariwal 2021, eq. 17]
@@ -45,7 +45,8 @@ inline CropBox noise_forward(const NoiseSchedule& schedule, const CropBox& box, 
 }
 
 /// Gradient of noise_forward with respect to the box: sqrt(alpha_bar) dy, 0 where the result was clamped.
-inline CropBox noise_backward(const NoiseSchedule& schedule, const CropBox& box, const CropBox& eps, double t, const CropBox& dy) {
+inline CropBox noise_backward(const NoiseSchedule& schedule, const CropBox& box, const CropBox& eps, double t,
+                              const CropBox& dy) {
   const CropBox noised = noise_forward(schedule, box, eps, t);
   const double slope = std::sqrt(schedule.alpha_bar(t));
   CropBox dbox;
@@ -54,9 +55,10 @@ inline CropBox noise_backward(const NoiseSchedule& schedule, const CropBox& box,
 }
 
 /// The box a block should reach with `remaining` = 1 - j / L of the chain still ahead: the same noise at t remaining where
-/// noise made the start, a straight line from the start to the truth where it did not (layer-by-layer supervision, DeTrack section 3).
-inline CropBox denoising_target(const NoiseSchedule& schedule, const CropBox& truth, const CropBox& start, const CropBox& eps,
-                                double t, bool noised, double remaining) {
+/// noise made the start, a straight line from the start to the truth where it did not (layer-by-layer supervision, DeTrack
+/// section 3).
+inline CropBox denoising_target(const NoiseSchedule& schedule, const CropBox& truth, const CropBox& start,
+                                const CropBox& eps, double t, bool noised, double remaining) {
   if (noised) return noise_forward(schedule, truth, eps, t * remaining);
   CropBox target;
   for (int i = 0; i < 4; ++i) target[i] = truth[i] + remaining * (start[i] - truth[i]);

@@ -29,8 +29,7 @@ inline void expect_shape(const char* op, const char* name, const Shape& got, con
 }
 
 inline void expect_rank(const char* op, const char* name, const Shape& got, int rank) {
-  if (got.rank() != rank)
-    fail(ErrorCode::shape, op, ": ", name, ": expected rank ", rank, ", got ", to_string(got));
+  if (got.rank() != rank) fail(ErrorCode::shape, op, ": ", name, ": expected rank ", rank, ", got ", to_string(got));
 }
 
 template <class X>
@@ -94,8 +93,9 @@ bool same_layout(const View<X>& a, const View<Y>& b) {
   return true;
 }
 
-/// An output may not start where another view starts (unless that is an input it may be, kInPlace), nor, where both are contiguous, overlap it. (Interleaved strided views of one buffer, as the q, k and v of one projection
-/// are, overlap in range but not in elements.)
+/// An output may not start where another view starts (unless that is an input it may be, kInPlace), nor, where both are
+/// contiguous, overlap it. (Interleaved strided views of one buffer, as the q, k and v of one projection are, overlap in
+/// range but not in elements.)
 template <class Op, class Out>
 void check_alias(const Op& op, const char* out_name, const View<Out>& out) {
   const Span a = span_of(out);
@@ -136,8 +136,7 @@ void for_each_element(const View<X>& view, F&& f) {
     for (std::int64_t b = 0; b < e[1]; ++b)
       for (std::int64_t c = 0; c < e[2]; ++c)
         for (std::int64_t d = 0; d < e[3]; ++d)
-          for (std::int64_t i = 0; i < e[4]; ++i)
-            f(view.data()[a * s[0] + b * s[1] + c * s[2] + d * s[3] + i * s[4]]);
+          for (std::int64_t i = 0; i < e[4]; ++i) f(view.data()[a * s[0] + b * s[1] + c * s[2] + d * s[3] + i * s[4]]);
 }
 
 template <class Op>

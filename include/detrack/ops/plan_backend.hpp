@@ -22,13 +22,19 @@ class PlanBackend final : public Backend<T> {
   std::string describe() const override { return "plan: counts, computes nothing"; }
   void copy_bytes(void*, const void*, std::size_t) override {}
 
-#define DETRACK_COUNT_OP(Op) \
-  void run(const Op<T>& op) override { count(op); }
+#define DETRACK_COUNT_OP(Op)           \
+  void run(const Op<T>& op) override { \
+    count(op);                         \
+  }
   DETRACK_FOR_EACH_OP(DETRACK_COUNT_OP)
 #undef DETRACK_COUNT_OP
 
-  const Cost& total() const { return total_; }
-  const std::map<std::string, Cost>& by_operation() const { return by_operation_; }
+  const Cost& total() const {
+    return total_;
+  }
+  const std::map<std::string, Cost>& by_operation() const {
+    return by_operation_;
+  }
 
  private:
   template <class Op>
