@@ -48,7 +48,7 @@ int main(int argc, char** argv) {
     try {
       holds &= scalar == "f64" ? check<double>(file, backend, threads) : check<float>(file, backend, threads);
     } catch (const std::exception& error) {
-      std::fprintf(stderr, "golden: %s: %s\n", file.c_str(), error.what());
+      std::fprintf(stderr, "golden: %s\n", error.what());
       return 2;
     }
   }

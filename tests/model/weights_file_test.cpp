@@ -74,6 +74,9 @@ TEST_CASE("weights file: a missing, unknown or misshapen tensor, or no configura
     CHECK(message.find(part) != std::string::npos);
   };
   refused(ErrorCode::config, "detrack.config", [&] { save_state_dict(folder / "x", model); });
+  refused(ErrorCode::config, "x: config: width: expected a value, got none", [&] {
+    save_state_dict(folder / "x", model, {{Config::kMetadataKey, "{}"}});
+  });
   const auto with_config = [&](auto change) {
     Config other = c;
     change(other);

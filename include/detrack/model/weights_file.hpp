@@ -12,12 +12,16 @@
 
 namespace detrack {
 
-/// The configuration in a file's metadata. Errors: config, naming the field; if there is none.
+/// The configuration in a file's metadata. Errors: config, naming file and field, or that there is none.
 inline Config read_config(const SafetensorsFile& file) {
   const auto it = file.metadata().find(Config::kMetadataKey);
   if (it == file.metadata().end())
     fail(ErrorCode::config, file.path(), ": expected a configuration in metadata ", Config::kMetadataKey, ", got none");
-  return config_from_json(it->second);
+  try {
+    return config_from_json(it->second);
+  } catch (const Error& error) {
+    fail(error.code(), file.path(), ": ", error.what());
+  }
 }
 
 /// A model with a file's configuration and parameters, in host memory; floating types convert to T.
