@@ -1,5 +1,5 @@
 // Tiled attention of the CPU backend against the reference: head sizes, masks, strided heads, few queries.
-#include "cpu_support.hpp"
+#include "tests/cpu/cpu_support.hpp"
 
 using namespace detrack;
 using namespace detrack::cpu_test;

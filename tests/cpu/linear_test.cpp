@@ -1,5 +1,5 @@
 // Matrix products of the CPU backend against the reference: awkward shapes, strides, epilogues, accumulation.
-#include "cpu_support.hpp"
+#include "tests/cpu/cpu_support.hpp"
 
 using namespace detrack;
 using namespace detrack::cpu_test;

@@ -1,5 +1,5 @@
 // Row-wise and elementwise kernels of the CPU backend against the reference.
-#include "cpu_support.hpp"
+#include "tests/cpu/cpu_support.hpp"
 
 using namespace detrack;
 using namespace detrack::cpu_test;

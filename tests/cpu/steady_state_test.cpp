@@ -1,5 +1,5 @@
 // A second run of the same shapes allocates nothing; contexts say what they are and refuse what they cannot be.
-#include "cpu_support.hpp"
+#include "tests/cpu/cpu_support.hpp"
 #include "tests/support/count_allocations.hpp"
 
 using namespace detrack;

@@ -10,8 +10,8 @@
 #include <string_view>
 #include <vector>
 
-#include "fuzz/check_file.hpp"
-#include "fuzz/mutate.hpp"
+#include "tests/fuzz/check_file.hpp"
+#include "tests/fuzz/mutate.hpp"
 #include "tests/support/craft.hpp"
 
 #ifdef DETRACK_LIBFUZZER

@@ -14,8 +14,8 @@
 #include <string>
 
 #include "detrack/core/rng.hpp"
-#include "fuzz/check_file.hpp"
-#include "fuzz/mutate.hpp"
+#include "tests/fuzz/check_file.hpp"
+#include "tests/fuzz/mutate.hpp"
 #include "tests/support/craft.hpp"
 #include "tests/support/error_of.hpp"
 #include "tests/support/temporary_folder.hpp"
