@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <string_view>
 #include <vector>
 
 #include "detrack/core/rng.hpp"
@@ -55,13 +54,6 @@ inline Values exactly(std::vector<double> given) {
   return [given](std::vector<double>& values, Philox&) {
     for (std::size_t i = 0; i < values.size(); ++i) values[i] = given[i % given.size()];
   };
-}
-
-/// A random stream for each name (FNV-1a).
-inline std::uint64_t stream_of(std::string_view name) {
-  std::uint64_t hash = 0xcbf29ce484222325u;
-  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
-  return hash;
 }
 
 }  // namespace detrack::test

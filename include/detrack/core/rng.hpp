@@ -5,8 +5,16 @@
 #include <cmath>
 #include <cstdint>
 #include <numbers>
+#include <string_view>
 
 namespace detrack {
+
+/// A stream for each name (FNV-1a hash): what is drawn under one name does not depend on which others there are.
+inline std::uint64_t stream_of(std::string_view name) {
+  std::uint64_t hash = 0xcbf29ce484222325u;
+  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
+  return hash;
+}
 
 /// Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011).
 /// Stateless but for a counter: `at(i)` is random access, the draws below walk the counter.

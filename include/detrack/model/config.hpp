@@ -93,15 +93,17 @@ inline std::string number_text(double x) {
   return out.str();
 }
 
+inline void check_range(const char* field, double x, double least, double most) {
+  if (!(x >= least && x <= most))
+    fail_config(field, "a number in [" + number_text(least) + ", " + number_text(most) + "]", number_text(x));
+}
+
 }  // namespace detail
 
 /// Errors: config, naming the field.
 inline void validate(const Config& c) {
   detail::for_each_config_number(c, [](const char* name, auto value, double least, double most, bool) {
-    const auto x = static_cast<double>(value);
-    if (!(x >= least && x <= most))
-      detail::fail_config(name, "a number in [" + detail::number_text(least) + ", " + detail::number_text(most) + "]",
-                          detail::number_text(x));
+    detail::check_range(name, static_cast<double>(value), least, most);
   });
   const auto divisible = [](const char* field, std::int64_t value, const char* by_name, std::int64_t by) {
     if (value % by != 0)
@@ -189,10 +191,7 @@ inline Config config_from_json(const std::string& text) {
     if (!it->is_number() || (integer && !it->is_number_integer()))
       detail::fail_config(name, integer ? "an integer" : "a number", it->dump().substr(0, 40));
     // Bounded as a double first: a JSON integer may be beyond int64.
-    const double x = it->template get<double>();
-    if (!(x >= least && x <= most))
-      detail::fail_config(name, "a number in [" + detail::number_text(least) + ", " + detail::number_text(most) + "]",
-                          detail::number_text(x));
+    detail::check_range(name, it->template get<double>(), least, most);
     value = it->template get<N>();
   });
   for (auto [name, member] : {std::pair{"mean", &c.mean}, {"std", &c.std}}) {

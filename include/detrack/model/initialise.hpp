@@ -13,13 +13,6 @@ namespace detrack {
 
 namespace detail {
 
-/// A stream of random numbers a name: adding a parameter leaves the others as they were (FNV-1a hash).
-inline std::uint64_t stream_of(std::string_view name) {
-  std::uint64_t hash = 0xcbf29ce484222325u;
-  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
-  return hash;
-}
-
 /// Normal of the given deviation, redrawn outside two deviations.
 template <class T>
 void fill_truncated_normal(View<T> w, double deviation, Philox rng) {
@@ -64,7 +57,7 @@ void initialise(DeTrack<T>& model, std::uint64_t seed) {
     else if (vector)  // the scales of layer norms
       std::fill_n(p.value.data(), p.value.numel(), T(1));
     else
-      detail::fill_truncated_normal(p.value, 0.02, Philox(seed, detail::stream_of(name)));
+      detail::fill_truncated_normal(p.value, 0.02, Philox(seed, stream_of(name)));
   });
 }
 
