@@ -3,6 +3,8 @@
 
 #include "detrack/core/version.hpp"
 #include "detrack/cpu/backend.hpp"
+#include "detrack/image/crop.hpp"
+#include "detrack/image/frame_source.hpp"
 #include "detrack/model/detrack.hpp"
 #include "detrack/model/initialise.hpp"
 #include "detrack/model/plan.hpp"

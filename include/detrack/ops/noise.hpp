@@ -2,16 +2,13 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <numbers>
 
+#include "detrack/core/crop_box.hpp"
 #include "detrack/core/error.hpp"
 
 namespace detrack {
-
-/// x1, y1, x2, y2 in crop units.
-using CropBox = std::array<double, 4>;
 
 /// How boxes are noised. All in double: what comes out decides words, and floor is not continuous.
 struct NoiseSchedule {
