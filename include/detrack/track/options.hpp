@@ -1,0 +1,84 @@
+// What can be set about a tracker; the network's own numbers are in its weights file (model/config.hpp).
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "detrack/core/error.hpp"
+
+namespace detrack {
+
+class Network;  // track/network.hpp
+
+/// When a frame's view of the target becomes a template.   [DeTrack, section 3.4 and its GOT-10k setting]
+struct VisualMemoryOptions {
+  enum class Mode {
+    gated,   ///< candidates enter if both scores pass
+    always,  ///< every candidate enters
+    fixed    ///< none does: the first frame's template alone
+  };
+  Mode mode = Mode::gated;
+  double min_iou = 0.75;            ///< a candidate enters above this IoU score ...
+  double min_score = 0.9;           ///< ... and above this softmax score
+  std::int64_t first_interval = 5;  ///< frames between candidates at first
+  std::int64_t doubling = 100;      ///< frames after which the interval doubles
+  std::int64_t max_doublings = 5;
+};
+
+/// When a target counts as uncertain or lost, and what then.
+struct ConfidenceOptions {
+  double min_score = 0.5;        ///< a frame is uncertain below this softmax score ...
+  double min_iou = 0.4;          ///< ... or below this IoU score
+  std::int64_t lost_after = 10;  ///< uncertain frames in a row
+  /// Off: states only report. On: while a target is lost, its box and memories stay as they are and the search crop widens,
+  /// frame by frame. Benchmark protocols run with it off.
+  bool hold_when_lost = false;
+  double widening = 0.1;      ///< of the search factor, added for each lost frame
+  double max_widening = 2.0;  ///< times the search factor
+};
+
+struct TrackerOptions {
+  /// Puts a weights file onto a device: cpu_device() if empty. Not used where the network is given.
+  std::function<std::shared_ptr<const Network>(const std::filesystem::path&)> device{};
+  int threads = 0;  ///< of the CPU backend; 0: all of the machine's
+  VisualMemoryOptions visual_memory{};
+  ConfidenceOptions confidence{};
+  std::optional<std::int64_t> trajectory{};  ///< previous boxes given to the network; the weights file's trajectory_used
+  std::optional<double> search_factor{};     ///< the weights file's
+  bool denoising_steps = false;              ///< report the box read out after each block, too
+};
+
+/// Errors: argument, naming the option.
+inline void validate(const TrackerOptions& options) {
+  const auto expect = [](bool ok, const char* name, const char* expected, double got) {
+    if (!ok) fail(ErrorCode::argument, "TrackerOptions: ", name, ": expected ", expected, ", got ", got);
+  };
+  const auto share = [&](const char* name, double x) { expect(x >= 0 && x <= 1, name, "a number in [0, 1]", x); };
+  const VisualMemoryOptions& memory = options.visual_memory;
+  share("visual_memory.min_iou", memory.min_iou);
+  share("visual_memory.min_score", memory.min_score);
+  const auto count = [&](const char* name, std::int64_t x, std::int64_t least, std::int64_t most) {
+    if (x < least || x > most)
+      fail(ErrorCode::argument, "TrackerOptions: ", name, ": expected a number in [", least, ", ", most, "], got ", x);
+  };
+  count("visual_memory.first_interval", memory.first_interval, 1, 1'000'000);
+  count("visual_memory.doubling", memory.doubling, 1, 1'000'000'000);
+  count("visual_memory.max_doublings", memory.max_doublings, 0, 30);
+  const ConfidenceOptions& confidence = options.confidence;
+  share("confidence.min_score", confidence.min_score);
+  share("confidence.min_iou", confidence.min_iou);
+  count("confidence.lost_after", confidence.lost_after, 1, 1'000'000'000);
+  expect(confidence.widening >= 0 && confidence.widening <= 10, "confidence.widening", "a number in [0, 10]",
+         confidence.widening);
+  expect(confidence.max_widening >= 1 && confidence.max_widening <= 10, "confidence.max_widening", "a number in [1, 10]",
+         confidence.max_widening);
+  if (options.search_factor)
+    expect(*options.search_factor >= 0.1 && *options.search_factor <= 100, "search_factor", "a number in [0.1, 100]",
+           *options.search_factor);
+  count("threads", options.threads, 0, 4096);
+}
+
+}  // namespace detrack

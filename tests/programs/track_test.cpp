@@ -1,0 +1,223 @@
+// The track program, run as people run it: files, videos, several targets, and everything that can be wrong with what it is
+// given.
+#include <doctest/doctest.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "detrack/image/stb.hpp"
+#include "detrack/model/weights_file.hpp"
+#include "detrack/video/reader.hpp"
+#include "detrack/video/writer.hpp"
+#include "tests/support/run_program.hpp"
+#include "tests/support/small_model.hpp"
+#include "tests/support/temporary_folder.hpp"
+
+using namespace detrack;
+using detrack::test::Outcome;
+
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A bright square on a dark gradient that moves two pixels a frame.
+Image square_frame(std::int64_t t, std::int64_t width = 96, std::int64_t height = 64) {
+  Image image(width, height);
+  for (std::int64_t y = 0; y < height; ++y)
+    for (std::int64_t x = 0; x < width; ++x) {
+      const bool inside = x >= 20 + 2 * t && x < 36 + 2 * t && y >= 24 && y < 40;
+      std::uint8_t* pixel = image.pixel(y, x);
+      pixel[0] = static_cast<std::uint8_t>(inside ? 250 : x);
+      pixel[1] = static_cast<std::uint8_t>(inside ? 220 : y);
+      pixel[2] = static_cast<std::uint8_t>(inside ? 40 : 60);
+    }
+  return image;
+}
+
+/// A folder with weights, twelve pictures and the same frames as a video.
+class Workshop {
+ public:
+  Workshop() {
+    Config config = detrack::test::small_config();
+    config.trajectory_used = 2;
+    DeTrack<float> model(config);
+    detrack::test::randomise(model);
+    save_model(at("w.safetensors"), model);
+    fs::create_directory(at("frames"));
+    VideoWriter video(at("clip.mp4"), 96, 64, 25);
+    for (int t = 0; t < 12; ++t) {
+      char name[32];
+      std::snprintf(name, sizeof name, "%d.png", t + 1);  // 10 after 9, not after 1
+      save_image(at("frames") / name, square_frame(t));
+      video.write(square_frame(t));
+    }
+    video.finish();
+  }
+
+  fs::path at(const std::string& name) const { return folder_ / name; }
+  Outcome track(const std::string& arguments) const {
+    return detrack::test::run_program("cd '" + folder_.path().string() + "' && '" DETRACK_TRACK "' --threads 1 " +
+                                      arguments);
+  }
+  std::vector<std::string> lines(const std::string& name) const {
+    std::ifstream in(at(name));
+    std::vector<std::string> all;
+    for (std::string line; std::getline(in, line);) all.push_back(line);
+    return all;
+  }
+  std::string text(const std::string& name) const {
+    std::ostringstream out;
+    out << std::ifstream(at(name)).rdbuf();
+    return out.str();
+  }
+
+ private:
+  detrack::test::TemporaryFolder folder_;
+};
+
+const std::string kRun = "--weights w.safetensors --box 20,24,16,16 ";
+
+}  // namespace
+
+TEST_CASE("track: boxes, times and scores of every frame, the same every time") {
+  const Workshop work;
+  const Outcome outcome = work.track(kRun + "--frames frames --out boxes.txt --times times.txt --json all.json");
+  CHECK_MESSAGE(outcome.status == 0, outcome.output);
+  CHECK(outcome.says("frame 11"));
+  for (const char* part : {"network ", "update ", "end to end "}) CHECK(outcome.says(part));
+
+  const auto boxes = work.lines("boxes.txt"), times = work.lines("times.txt");
+  REQUIRE(boxes.size() == 12);
+  CHECK(boxes[0] == "20.000,24.000,16.000,16.000");
+  REQUIRE(times.size() == 12);
+  for (const auto& line : times) {
+    CHECK(std::stod(line) > 0);
+    CHECK(line.size() - line.find('.') == 9);
+  }
+  const auto json = nlohmann::json::parse(work.text("all.json"));
+  REQUIRE(json.at("frames").size() == 12);
+  for (std::size_t t = 1; t < 12; ++t) {
+    const auto& frame = json.at("frames")[t];
+    CHECK(frame.at("frame") == t);
+    char expected[120];
+    std::snprintf(expected, sizeof expected, "%.3f,%.3f,%.3f,%.3f", frame.at("box")[0].get<double>(),
+                  frame.at("box")[1].get<double>(), frame.at("box")[2].get<double>(), frame.at("box")[3].get<double>());
+    CHECK(boxes[t] == expected);
+    CHECK(frame.at("score") > 0);
+    CHECK(frame.at("iou") > 0);
+    CHECK(frame.at("state").is_string());
+    CHECK(frame.at("timings").at("update") > 0);
+  }
+
+  CHECK(work.track(kRun + "--frames frames --out again.txt --threads 2 --quiet").status == 0);
+  CHECK(work.text("again.txt") == work.text("boxes.txt"));
+}
+
+TEST_CASE("track: a part of a video, drawn into a video, a folder and a contact sheet") {
+  const Workshop work;
+  Outcome outcome = work.track(kRun +
+                               "--video clip.mp4 --start 3 --frames-count 6 --out boxes.txt --render out.mp4 "
+                               "--contact-sheet sheet.png --tiles 4 --show-denoising");
+  CHECK_MESSAGE(outcome.status == 0, outcome.output);
+  CHECK(work.lines("boxes.txt").size() == 6);
+  VideoReader rendered(work.at("out.mp4").string());
+  int frames = 0;
+  while (const auto frame = rendered.next()) {
+    CHECK(frame->image.width() == 96);
+    ++frames;
+  }
+  CHECK(frames == 6);
+  CHECK(load_image(work.at("sheet.png")).width() > 200);
+
+  outcome = work.track(kRun + "--video frames/%d.png --frames-count 3 --render pictures");
+  CHECK_MESSAGE(outcome.status == 0, outcome.output);
+  CHECK(image_files(work.at("pictures")).size() == 3);
+  const Image drawn = load_image(work.at("pictures/000000.jpg"));  // the given box is on it
+  CHECK(drawn.pixel(24, 28)[2] > drawn.pixel(32, 28)[2] + 80);
+}
+
+TEST_CASE("track: several targets have their own files and do not disturb each other") {
+  const Workshop work;
+  CHECK(work.track(kRun + "--box 40,10,20,20 --frames frames --out both.txt --json both.json").status == 0);
+  CHECK(work.lines("both.1.txt").size() == 12);
+  CHECK(work.lines("both.2.txt").at(0) == "40.000,10.000,20.000,20.000");
+  CHECK(nlohmann::json::parse(work.text("both.2.json")).at("frames").size() == 12);
+  CHECK_FALSE(fs::exists(work.at("both.txt")));
+}
+
+TEST_CASE("track --select: a picture to read the box from, and the command to run next") {
+  const Workshop work;
+  Outcome outcome = work.track("--frames frames --select");
+  CHECK_MESSAGE(outcome.status == 0, outcome.output);
+  CHECK(outcome.says("--frames 'frames'"));
+  CHECK(outcome.says("--box x,y,w,h"));
+  CHECK(load_image(work.at("select.png")).width() >= 96);
+  outcome = work.track("--video clip.mp4 --start 5 --select grid.png");
+  CHECK(outcome.status == 0);
+  CHECK(outcome.says("--start 5"));
+  CHECK(fs::exists(work.at("grid.png")));
+}
+
+TEST_CASE("track: what cannot be used is named, status 2, and what was tracked stays") {
+  const Workshop work;
+  const auto rejects = [&](const std::string& arguments, std::initializer_list<const char*> words) {
+    const Outcome outcome = work.track(arguments);
+    CAPTURE(arguments);
+    CAPTURE(outcome.output);
+    CHECK(outcome.status == 2);
+    for (const char* word : words) CHECK(outcome.says(word));
+  };
+  const std::string with_box = "--box 20,24,16,16 ", with_weights = "--weights w.safetensors ";
+  rejects(with_box + "--weights none.safetensors --frames frames", {"none.safetensors"});
+  rejects(with_box + "--weights frames/1.png --frames frames", {"frames/1.png"});
+  rejects(with_box + "--frames frames", {"--weights"});
+  rejects(with_weights + "--frames frames", {"--box"});
+  rejects(kRun + "--frames nowhere", {"nowhere"});
+  rejects(kRun + "--video nowhere.mp4", {"nowhere.mp4"});
+  rejects(kRun + "--video w.safetensors", {"w.safetensors"});
+  rejects(kRun + "--camera 77", {"/dev/video77"});
+  rejects(kRun, {"--video"});
+  rejects(kRun + "--frames frames --start 12", {"--start"});
+  rejects(kRun + "--video clip.mp4 --start 50", {"--start"});
+  rejects(kRun + "--frames frames --device cuda", {"CUDA"});
+  rejects(kRun + "--frames frames --device tpu", {"tpu"});
+  rejects(kRun + "--frames frames --no-such-option", {"no-such-option"});
+  rejects(kRun + "--frames frames --out no/such/folder/boxes.txt", {"no/such/folder/boxes.txt"});
+  rejects(kRun + "--frames frames --render no/such/folder/out.mp4", {"no/such/folder/out.mp4"});
+  rejects(kRun + "--frames frames --trajectory 9", {"trajectory"});
+  for (const char* box : {"200,10,20,20", "nan,1,5,5", "10,10,0,5", "10,10,5,-5", "10,10,5", "1,2,3,4,5", "a,b,c,d", "''",
+                          "inf,1,5,5", "10,10,1e30,5"})
+    rejects(with_weights + "--frames frames --box=" + box, {"box"});
+  CHECK(work.track("--help").status == 0);
+
+  // In the middle of a run: the boxes until then are there.
+  const auto breaks = [&](const std::string& arguments, std::size_t kept, std::initializer_list<const char*> words) {
+    rejects(kRun + arguments + " --out kept.txt --json kept.json --render kept.mp4", words);
+    CHECK(work.lines("kept.txt").size() == kept);
+    CHECK(nlohmann::json::parse(work.text("kept.json")).at("frames").size() == kept);
+    VideoReader rendered(work.at("kept.mp4").string());
+    CHECK(rendered.skip(100) == static_cast<std::int64_t>(kept));
+  };
+  save_image(work.at("frames/8.png"), square_frame(7, 80, 64));
+  breaks("--frames frames", 7, {"expected 96x64", "got 80x64", "frame 7"});
+  const auto bytes = detrack::test::read_file(work.at("frames/7.png"));
+  detrack::test::write_file(work.at("frames/7.png"), {bytes.begin(), bytes.begin() + static_cast<long>(bytes.size() / 2)});
+  breaks("--frames frames", 6, {"frames/7.png"});
+  std::ofstream(work.at("frames/5.png"));  // nothing in it
+  breaks("--frames frames", 4, {"frames/5.png"});
+}
+
+TEST_CASE("track: a box that is refused leaves the files of an earlier run") {
+  const Workshop work;
+  std::ofstream(work.at("boxes.txt")) << "precious\n";
+  CHECK(work.track("--weights w.safetensors --frames frames --box 500,5,5,5 --out boxes.txt").status == 2);
+  CHECK(work.text("boxes.txt") == "precious\n");
+}
+
+TEST_CASE("track: random weights of a preset run, and say what they are") {
+  const Workshop work;
+  const Outcome outcome = work.track("--random-weights detrack-n128 --box 20,24,16,16 --frames frames --frames-count 3");
+  CHECK_MESSAGE(outcome.status == 0, outcome.output);
+  CHECK(outcome.says("the boxes mean nothing"));
+}
