@@ -3,8 +3,11 @@
 
 #include "detrack/core/version.hpp"
 #include "detrack/cpu/backend.hpp"
+#include "detrack/data/sequence.hpp"
+#include "detrack/eval/evaluation.hpp"
 #include "detrack/image/crop.hpp"
 #include "detrack/image/frame_source.hpp"
+#include "detrack/image/natural_order.hpp"
 #include "detrack/model/detrack.hpp"
 #include "detrack/model/initialise.hpp"
 #include "detrack/model/plan.hpp"
