@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "detrack/core/error.hpp"
+#include "detrack/io/quoted.hpp"
 
 namespace detrack {
 
@@ -39,14 +40,14 @@ constexpr std::string_view to_string(Convention convention) {
 inline Protocol parse_protocol(std::string_view name) {
   for (const Protocol p : {Protocol::otb, Protocol::got10k, Protocol::lasot, Protocol::trackingnet})
     if (name == to_string(p)) return p;
-  fail(ErrorCode::argument, "protocol: expected otb, got10k, lasot or trackingnet, got another word");
+  fail(ErrorCode::argument, "protocol: expected otb, got10k, lasot or trackingnet, got ", detail::in_quotes(name));
 }
 
 /// Errors: argument.
 inline Convention parse_convention(std::string_view name) {
   for (const Convention c : {Convention::toolkit, Convention::pytracking, Convention::ostrack})
     if (name == to_string(c)) return c;
-  fail(ErrorCode::argument, "convention: expected toolkit, pytracking or ostrack, got another word");
+  fail(ErrorCode::argument, "convention: expected toolkit, pytracking or ostrack, got ", detail::in_quotes(name));
 }
 
 /// The one by which numbers of that benchmark are usually published.

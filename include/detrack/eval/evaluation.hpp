@@ -13,11 +13,11 @@ namespace detrack {
 
 /// What a tracker returned for one sequence.
 struct SequenceResult {
-  std::string name;                    ///< the sequence's
-  std::vector<std::vector<Box>> runs;  ///< a box for each frame, the first the given one; one run, or GOT-10k's repetitions;
-                                       ///< empty where there is no result
-  std::vector<double> seconds;         ///< of each frame, the first that of init; run after run; may be empty
-  std::vector<std::string> warnings;   ///< what reading it found
+  std::string name;                          ///< the sequence's
+  std::vector<std::vector<Box>> runs;        ///< a box for each frame, the first the given one. One run, or GOT-10k's
+                                             ///< repetitions; none where there is no result
+  std::vector<std::vector<double>> seconds;  ///< for each run those of each frame, the first that of init; may be empty
+  std::vector<std::string> warnings;         ///< what reading it found
 };
 
 /// Fractions in [0, 1]; NaN where there is nothing to score.
