@@ -1,7 +1,6 @@
+#include <cstdio>
 #include <detrack/detrack.hpp>
 #include <detrack/image/stb.hpp>
-
-#include <cstdio>
 
 int main() {
   auto tracker = detrack::Tracker::load("detrack-n128.safetensors");

@@ -2,8 +2,9 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <cstdint>
 #include <cstdio>
-#include <map>
+#include <filesystem>
 #include <memory>
 #include <string>
 
@@ -38,6 +39,21 @@ class NetworkOptions {
     return preset_.empty() ? std::filesystem::path(weights_).stem().string() : preset_ + "-random";
   }
 
+  /// Tells weights files apart: size and a hash of every byte. Errors: io.
+  std::string fingerprint() const {
+    if (!preset_.empty()) return preset_ + ", seed 1";
+    const MappedFile file{std::filesystem::path(weights_)};
+    std::uint64_t hash = 14695981039346656037u;  // FNV-1a
+    for (const std::byte b : file.bytes()) hash = (hash ^ static_cast<std::uint64_t>(b)) * 1099511628211u;
+    char text[64];
+    std::snprintf(text, sizeof text, "%zu bytes, %016llx", file.bytes().size(), static_cast<unsigned long long>(hash));
+    return text;
+  }
+  /// The options that change boxes, --memory aside, for telling runs apart.
+  std::string text() const {
+    return "trajectory " + std::to_string(trajectory_) + (hold_ ? ", hold when lost" : "") + ", device " + device_;
+  }
+
   /// Errors: argument, not_available, and those of the weights file.
   std::shared_ptr<const Network> load() const {
     if (device_ != "cpu" && device_ != "cuda") fail(ErrorCode::argument, "--device: expected cpu or cuda, got ", device_);
@@ -53,13 +69,12 @@ class NetworkOptions {
 
   /// `mode` holds unless --memory was given.
   TrackerOptions tracker_options(VisualMemoryOptions::Mode mode) const {
-    using Mode = VisualMemoryOptions::Mode;
     TrackerOptions options;
     options.threads = threads_;
     options.visual_memory.mode = mode;
-    if (memory_ == "gated") options.visual_memory.mode = Mode::gated;
-    if (memory_ == "always") options.visual_memory.mode = Mode::always;
-    if (memory_ == "fixed") options.visual_memory.mode = Mode::fixed;
+    for (const auto known :
+         {VisualMemoryOptions::Mode::gated, VisualMemoryOptions::Mode::always, VisualMemoryOptions::Mode::fixed})
+      if (memory_ == to_string(known)) options.visual_memory.mode = known;
     options.confidence.hold_when_lost = hold_;
     if (trajectory_ >= 0) options.trajectory = trajectory_;
     return options;

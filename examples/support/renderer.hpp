@@ -59,14 +59,14 @@ class Renderer {
     if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
     if (writer_) writer_->finish();
     if (options_.contact_sheet.empty() || tiles_.empty()) return;
-    ContactSheet sheet({.title = options_.title, .tile = {tiles_[0].image.width(), tiles_[0].image.height()}});
+    ContactSheet sheet(options_.title, {tiles_[0].image.width(), tiles_[0].image.height()});
     for (std::size_t i = 0; i < options_.tiles && i < tiles_.size(); ++i) {
       // The first and the last frame, and between them evenly.
       const std::size_t last = tiles_.size() - 1, wanted = std::min(options_.tiles, tiles_.size());
       const Tile& tile = tiles_[wanted < 2 ? 0 : (i * last + (wanted - 1) / 2) / (wanted - 1)];
       sheet.add(tile.image, tile.caption);
     }
-    save_image(options_.contact_sheet, sheet.image());
+    save_image(options_.contact_sheet, sheet.draw());
   }
 
  private:

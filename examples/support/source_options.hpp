@@ -43,19 +43,15 @@ class SourceOptions {
   /// Errors: io, format, not_available, naming the source.
   std::unique_ptr<FrameSource> open() const {
     std::unique_ptr<FrameSource> source;
-    if (!video_.empty()) {
-      auto video = std::make_unique<VideoReader>(video_);
-      if (video->skip(start_) < start_) fail_start(video_);
-      source = std::move(video);
-    } else if (!folder_.empty()) {
-      auto files = image_files(folder_);
-      if (start_ >= static_cast<std::int64_t>(files.size())) fail_start(folder_);
+    if (!video_.empty())
+      source = std::make_unique<VideoReader>(video_);
+    else if (!folder_.empty())
       source = std::make_unique<ImageFolder>(folder_);
-      for (std::int64_t i = 0; i < start_; ++i) source->next();
-    } else {
+    else
       source = std::make_unique<Camera>("/dev/video" + std::to_string(camera_));
-      for (std::int64_t i = 0; i < start_; ++i) source->next();
-    }
+    if (const std::int64_t skipped = source->skip(start_); skipped < start_)
+      fail(ErrorCode::argument, source->name(), ": --start: expected at most the ", skipped, " frames there are, got ",
+           start_);
     return std::make_unique<PrefetchSource>(std::move(source));
   }
 
@@ -64,9 +60,6 @@ class SourceOptions {
   std::int64_t count() const { return count_; }
 
  private:
-  [[noreturn]] void fail_start(const std::string& name) const {
-    fail(ErrorCode::argument, name, ": --start: expected fewer frames than there are, got ", start_);
-  }
   std::string video_, folder_;
   int camera_ = 0;
   std::int64_t start_ = 0, count_ = 0;

@@ -23,6 +23,12 @@ class FrameSource {
   virtual ~FrameSource() = default;
   /// The next frame, or nothing at the end. Errors: io, format, naming the source, the frame and the reason.
   virtual std::optional<Frame> next() = 0;
+  /// Passes over `count` frames, exactly as reading them would, and returns how many there were. Errors: as next().
+  virtual std::int64_t skip(std::int64_t count) {
+    std::int64_t skipped = 0;
+    while (skipped < count && next()) ++skipped;
+    return skipped;
+  }
   /// File, folder or device, for messages.
   virtual std::string name() const = 0;
   /// How many frames there are, where that is known before reading them (a container may be wrong about it).

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string_view>
 
 #include "detrack/core/error.hpp"
 
@@ -27,6 +28,15 @@ struct VisualMemoryOptions {
   std::int64_t doubling = 100;      ///< frames after which the interval doubles
   std::int64_t max_doublings = 5;
 };
+
+constexpr std::string_view to_string(VisualMemoryOptions::Mode mode) {
+  switch (mode) {
+    case VisualMemoryOptions::Mode::gated: return "gated";
+    case VisualMemoryOptions::Mode::always: return "always";
+    case VisualMemoryOptions::Mode::fixed: return "fixed";
+  }
+  return "unknown";
+}
 
 /// When a target counts as uncertain or lost, and what then.
 struct ConfidenceOptions {
