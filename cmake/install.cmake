@@ -13,4 +13,5 @@ configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/detrackConfig.cmake.in $
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/detrackConfigVersion.cmake
                                  COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)
 install(FILES ${PROJECT_BINARY_DIR}/detrackConfig.cmake ${PROJECT_BINARY_DIR}/detrackConfigVersion.cmake
+              ${CMAKE_CURRENT_LIST_DIR}/ffmpeg.cmake
         DESTINATION ${config_dir})

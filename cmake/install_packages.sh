@@ -2,7 +2,8 @@
 # Installs, with apt, the Debian packages that detrack's tests and examples need and this machine lacks.
 set -euo pipefail
 
-packages=(ninja-build libeigen3-dev nlohmann-json3-dev doctest-dev libbenchmark-dev libstb-dev libcli11-dev)
+packages=(ninja-build libeigen3-dev nlohmann-json3-dev doctest-dev libbenchmark-dev libstb-dev libcli11-dev
+          pkgconf libavformat-dev libavcodec-dev libavdevice-dev libavutil-dev libswscale-dev)
 
 if ! command -v dpkg-query >/dev/null; then
   echo "Not a Debian system: install what these packages hold yourself: ${packages[*]}" >&2

@@ -99,6 +99,11 @@ class ImageView {
   std::int64_t width() const { return width_; }
   std::int64_t height() const { return height_; }
   PixelFormat format() const { return format_; }
+  /// Of nv12, i420 and yuyv.
+  YuvColour colour() const { return colour_; }
+  /// First pixel of the top row of a plane in memory (null beyond the last one), and the bytes from one row to the next.
+  const std::uint8_t* data(std::size_t plane = 0) const { return data_[plane]; }
+  std::ptrdiff_t stride(std::size_t plane = 0) const { return stride_[plane]; }
   explicit operator bool() const { return width_ > 0; }
 
   /// The same memory as three strided planes, which is what kernels read.

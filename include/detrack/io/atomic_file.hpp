@@ -42,6 +42,9 @@ class AtomicFile {
     }
   }
 
+  /// Where the new contents are until commit(), for writers that open files by their names.
+  const std::filesystem::path& temporary() const { return temporary_; }
+
   /// Makes the new contents durable and puts them in place. Errors: io.
   void commit() {
     if (::fsync(file_.get()) != 0) detail::fail_io(path_, "cannot write", errno);

@@ -1,0 +1,20 @@
+# FFmpeg's libraries for detrack::video: read by detrack's own build and, installed, by find_package(detrack COMPONENTS video).
+
+# detrack_find_ffmpeg(<reason>) makes the target PkgConfig::detrack_ffmpeg; <reason> is what stands against it, or empty.
+function(detrack_find_ffmpeg reason)
+  set(${reason} "" PARENT_SCOPE)
+  if(TARGET PkgConfig::detrack_ffmpeg)
+    return()
+  endif()
+  find_package(PkgConfig QUIET)
+  if(NOT PkgConfig_FOUND)
+    set(${reason} "FFmpeg's libraries are found by pkg-config, which is not installed" PARENT_SCOPE)
+    return()
+  endif()
+  set(modules libavformat>=59 libavcodec>=59 libavdevice>=59 libavutil>=57 libswscale>=6)
+  pkg_check_modules(detrack_ffmpeg QUIET IMPORTED_TARGET GLOBAL ${modules})
+  if(NOT detrack_ffmpeg_FOUND)
+    list(JOIN modules ", " modules)
+    set(${reason} "FFmpeg 5 or newer is needed, but pkg-config does not find all of ${modules}" PARENT_SCOPE)
+  endif()
+endfunction()
