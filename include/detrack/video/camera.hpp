@@ -20,7 +20,7 @@ namespace detrack {
 struct CameraOptions {
   int width = 0, height = 0;
   double frame_rate = 0;
-  std::string format;           ///< FFmpeg's name of a pixel format or codec: "yuyv422", "nv12", "mjpeg" ...
+  std::string format{};         ///< FFmpeg's name of a pixel format or codec: "yuyv422", "nv12", "mjpeg" ...
   std::string driver = "v4l2";  ///< FFmpeg's name of an input device
 };
 

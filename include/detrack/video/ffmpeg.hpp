@@ -47,6 +47,16 @@ inline std::shared_ptr<AVFrame> make_frame() {
   return {frame, [](AVFrame* held) { av_frame_free(&held); }};
 }
 
+/// A frame with memory of FFmpeg's own, padded as its vector code wants it. Errors: std::bad_alloc.
+inline std::shared_ptr<AVFrame> make_frame(int format, int width, int height) {
+  auto frame = make_frame();
+  frame->format = format;
+  frame->width = width;
+  frame->height = height;
+  if (av_frame_get_buffer(frame.get(), 0) < 0) throw std::bad_alloc();
+  return frame;
+}
+
 /// Options by name, as FFmpeg's open functions take them.
 class AvOptions {
  public:

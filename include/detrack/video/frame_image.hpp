@@ -43,7 +43,9 @@ struct FrameColour {
     const bool jpeg = frame.format == AV_PIX_FMT_YUVJ420P || frame.format == AV_PIX_FMT_YUVJ422P ||
                       frame.format == AV_PIX_FMT_YUVJ444P || frame.format == AV_PIX_FMT_YUVJ440P ||
                       frame.format == AV_PIX_FMT_YUVJ411P;
-    const bool full = jpeg || frame.color_range == AVCOL_RANGE_JPEG;
+    const AVPixFmtDescriptor* format = av_pix_fmt_desc_get(static_cast<AVPixelFormat>(frame.format));
+    const bool gray = format && format->nb_components < 3;  // full range is FFmpeg's custom there
+    const bool full = jpeg || frame.color_range == AVCOL_RANGE_JPEG || (gray && frame.color_range != AVCOL_RANGE_MPEG);
     switch (frame.colorspace) {
       case AVCOL_SPC_RGB:
       case AVCOL_SPC_UNSPECIFIED:
@@ -75,8 +77,8 @@ inline std::optional<ImageView> view_of(const AVFrame& frame) {
     case AV_PIX_FMT_RGB0: return packed(PixelFormat::rgba);
     case AV_PIX_FMT_BGRA:
     case AV_PIX_FMT_BGR0: return packed(PixelFormat::bgra);
-    case AV_PIX_FMT_GRAY8:  // ImageView's gray is of full range
-      if (frame.color_range == AVCOL_RANGE_MPEG) return {};
+    case AV_PIX_FMT_GRAY8:
+      if (!FrameColour::of(frame).full_range) return {};  // which ImageView's gray is
       return packed(PixelFormat::gray);
     case AV_PIX_FMT_YUYV422:
       if (!colour || frame.width % 2 != 0) return {};
@@ -94,20 +96,10 @@ inline std::optional<ImageView> view_of(const AVFrame& frame) {
   }
 }
 
-/// An empty RGB frame. Errors: std::bad_alloc.
-inline std::shared_ptr<AVFrame> make_rgb_frame(int width, int height) {
-  auto frame = make_frame();
-  frame->format = AV_PIX_FMT_RGB24;
-  frame->width = width;
-  frame->height = height;
-  if (av_frame_get_buffer(frame.get(), 0) < 0) throw std::bad_alloc();
-  return frame;
-}
-
 /// A packed RGB frame as it is shown.
 inline std::shared_ptr<AVFrame> oriented(const AVFrame& stored, const Orientation& to) {
-  const auto shown =
-      to.transposed ? make_rgb_frame(stored.height, stored.width) : make_rgb_frame(stored.width, stored.height);
+  const auto shown = to.transposed ? make_frame(AV_PIX_FMT_RGB24, stored.height, stored.width)
+                                   : make_frame(AV_PIX_FMT_RGB24, stored.width, stored.height);
   // Bytes from a shown pixel's source to that of the one right of it, and of the one below it.
   std::ptrdiff_t right = 3, below = stored.linesize[0];
   if (to.transposed) std::swap(right, below);
@@ -133,9 +125,10 @@ class RgbConverter {
   std::shared_ptr<AVFrame> operator()(const AVFrame& frame, const std::string& where) {
     const Kind kind{frame.width, frame.height, frame.format, FrameColour::of(frame)};
     if (!scaler_ || !(kind == kind_)) prepare(kind, where);
-    auto rgb = make_rgb_frame(frame.width, frame.height);
+    auto rgb = make_frame(AV_PIX_FMT_RGB24, frame.width, frame.height);
     const int rows = sws_scale(scaler_.get(), frame.data, frame.linesize, 0, frame.height, rgb->data, rgb->linesize);
     if (rows < 0) fail(ErrorCode::format, where, ": cannot be converted to RGB: ", reason(rows));
+    if (frame.format == AV_PIX_FMT_GRAY8 && !kind.colour.full_range) expand_range(*rgb);  // swscale copies it as it is
     return rgb;
   }
 
@@ -148,6 +141,14 @@ class RgbConverter {
              colour.matrix == other.colour.matrix && colour.full_range == other.colour.full_range;
     }
   };
+
+  static void expand_range(AVFrame& rgb) {
+    for (int row = 0; row < rgb.height; ++row) {
+      std::uint8_t* samples = rgb.data[0] + std::ptrdiff_t{row} * rgb.linesize[0];
+      for (int i = 0; i < 3 * rgb.width; ++i)
+        samples[i] = static_cast<std::uint8_t>(std::clamp(((samples[i] - 16) * 255 + 109) / 219, 0, 255));
+    }
+  }
 
   void prepare(const Kind& kind, const std::string& where) {
     const auto format = static_cast<AVPixelFormat>(kind.format);

@@ -55,7 +55,9 @@ class VideoStream {
     std::vector<int> index_entries;
     for (unsigned i = 0; i < input_->nb_streams; ++i)
       index_entries.push_back(avformat_index_get_entries_count(input_->streams[i]));
-    if (!options_.live) probe();
+    // FFmpeg makes up the rate of pictures, and would open more than a hundred of them to learn what the first one tells.
+    pictures_ = std::strcmp(input_->iformat->name, "image2") == 0;
+    if (!options_.live && !pictures_) probe();
     choose_stream();
     const auto place = static_cast<std::size_t>(stream_->index);
     count_packets(place < index_entries.size() ? index_entries[place] : 0);
@@ -87,9 +89,9 @@ class VideoStream {
 
   const std::string& name() const { return name_; }
   std::optional<std::int64_t> frame_count() const { return count_; }
-  bool ended_early() const { return ended_ && !failed_ && packets_ < expected_packets_; }
+  bool ended_early() const { return ended_ && !failed_ && cut_off_; }
   double frame_rate() const {
-    if (pictures_) return 0;  // FFmpeg makes one up
+    if (pictures_) return 0;
     const AVRational rate = av_guess_frame_rate(input_.get(), stream_, nullptr);
     return rate.num > 0 && rate.den > 0 ? av_q2d(rate) : 0;
   }
@@ -122,7 +124,7 @@ class VideoStream {
     const int best = av_find_best_stream(input_.get(), AVMEDIA_TYPE_VIDEO, -1, -1, nullptr, 0);
     // A cover picture counts as video for FFmpeg, not for who wants to track something in it.
     if (best < 0 || (input_->streams[best]->disposition & AV_DISPOSITION_ATTACHED_PIC) != 0)
-      fail(ErrorCode::format, name_, ": expected a video stream, got ", input_->nb_streams, " streams of other kinds");
+      fail(ErrorCode::format, name_, ": expected a video stream, got ", input_->nb_streams, " of other kinds");
     for (unsigned i = 0; i < input_->nb_streams; ++i)
       if (static_cast<int>(i) != best) input_->streams[i]->discard = AVDISCARD_ALL;
     stream_ = input_->streams[best];
@@ -152,7 +154,6 @@ class VideoStream {
 
   /// MP4, AVI and picture sequences say how many packets there are. In MP4 some may be there for decoding only.
   void count_packets(int index_entries) {
-    pictures_ = std::strcmp(input_->iformat->name, "image2") == 0;
     if (pictures_)
       expected_packets_ = stream_->duration;
     else if (stream_->nb_frames > 0)
@@ -186,24 +187,30 @@ class VideoStream {
     const auto deadline = std::chrono::steady_clock::now() + options_.patience;
     while (!ended_) {
       int code = avcodec_receive_frame(codec_.get(), frame.get());
+      if (code == AVERROR_EOF || (code >= 0 && cut_off_ && !in_place(*frame))) break;
       if (code >= 0) {
         check(*frame);
         return frame;
       }
-      if (code == AVERROR_EOF) break;
       if (code == AVERROR(EAGAIN)) code = feed(deadline);
       if (code < 0) cannot_decode(code);
     }
-    if (!ended_ && frames_ == 0)
-      fail(ErrorCode::format, name_, ": expected frames, got none that can be decoded", last_failure_);
     ended_ = true;
+    // What went wrong with reading is said after the frames before it.
+    if (read_failure_ < 0) fail(code_of(read_failure_), where(), ": cannot be read: ", reason(read_failure_));
+    if (pictures_ && cut_off_) fail(ErrorCode::format, where(), ": expected a picture, got an empty file");
+    if (frames_ == 0) fail(ErrorCode::format, name_, ": expected frames, got none that can be decoded", last_failure_);
     return nullptr;
   }
 
   /// Gives the decoder its next packet, or tells it that there are no more, and returns its answer.
   int feed(std::chrono::steady_clock::time_point deadline) {
-    if (!read(deadline)) return avcodec_send_packet(codec_.get(), nullptr);
+    if (!read(deadline)) {
+      cut_off_ = cut_off_ || packets_ < expected_packets_;
+      return avcodec_send_packet(codec_.get(), nullptr);
+    }
     key_seen_ = key_seen_ || (packet_->flags & AV_PKT_FLAG_KEY) != 0;
+    last_dts_ = packet_->dts;
     const int code = avcodec_send_packet(codec_.get(), packet_.get());
     av_packet_unref(packet_.get());
     return code;
@@ -214,6 +221,7 @@ class VideoStream {
     const int most = options_.live && independent_ ? kMostWaiting : 1;
     int count = 0;
     while (count < most) {
+      av_packet_unref(fresh_.get());
       const int code = av_read_frame(input_.get(), fresh_.get());
       if (code == AVERROR(EAGAIN) && options_.live) {
         if (count > 0) break;
@@ -222,22 +230,30 @@ class VideoStream {
         std::this_thread::sleep_for(std::chrono::milliseconds(1));
         continue;
       }
-      // A packet that the file's end cuts off is not there: a decoder would show half of it, or take it for damage.
-      if (code == AVERROR_EOF || (code >= 0 && (fresh_->flags & AV_PKT_FLAG_CORRUPT) != 0 && at_file_end())) break;
-      if (code < 0) fail(code_of(code), where(), ": cannot be read: ", reason(code));
-      if (fresh_->stream_index == stream_->index) {
-        ++packets_;
-        // FFmpeg takes an empty packet for the end of the stream; in AVI it says that there is no new picture.
-        if (fresh_->size > 0 || fresh_->side_data_elems > 0) {
-          ++count;
-          av_packet_unref(packet_.get());
-          av_packet_move_ref(packet_.get(), fresh_.get());
-          continue;
-        }
+      if (code < 0) {
+        if (code != AVERROR_EOF) read_failure_ = code, cut_off_ = true;
+        break;
       }
-      av_packet_unref(fresh_.get());
+      if (fresh_->stream_index != stream_->index) continue;
+      // A packet that the file's end cuts off is not there: a decoder would show half of it, or take it for damage.
+      if ((fresh_->flags & AV_PKT_FLAG_CORRUPT) != 0 && at_file_end()) {
+        cut_off_ = true;
+        break;
+      }
+      ++packets_;
+      // FFmpeg takes an empty packet for the end of the stream; in AVI it says that there is no new picture.
+      if (fresh_->size == 0 && fresh_->side_data_elems == 0) continue;
+      ++count;
+      std::swap(packet_, fresh_);
     }
     return count > 0;
+  }
+
+  /// Where a file is cut off, the decoder's last frames may be those behind frames that were lost. A lost packet is decoded
+  /// after the last one that was read, hence shown after it too: only frames up to that moment are in their place.
+  bool in_place(const AVFrame& frame) const {
+    return codec_->has_b_frames == 0 ||
+           (frame.pts != AV_NOPTS_VALUE && last_dts_ != AV_NOPTS_VALUE && frame.pts <= last_dts_);
   }
 
   bool at_file_end() const {
@@ -276,8 +292,10 @@ class VideoStream {
   RgbConverter to_rgb_;
   std::optional<std::int64_t> count_;
   std::int64_t packets_ = 0, expected_packets_ = 0, frames_ = 0, width_ = 0, height_ = 0;
+  int read_failure_ = 0;
+  std::int64_t last_dts_ = AV_NOPTS_VALUE;
   std::string last_failure_;
-  bool pictures_ = false, independent_ = false, key_seen_ = false, ended_ = false, failed_ = false;
+  bool pictures_ = false, independent_ = false, key_seen_ = false, ended_ = false, failed_ = false, cut_off_ = false;
 };
 
 }  // namespace detrack::detail

@@ -4,11 +4,9 @@
 extern "C" {
 #include <libavutil/imgutils.h>
 #include <libavutil/opt.h>
-#include <libavutil/pixdesc.h>
 }
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -22,43 +20,47 @@ extern "C" {
 #include "detrack/image/image.hpp"
 #include "detrack/io/atomic_file.hpp"
 #include "detrack/video/ffmpeg.hpp"
+#include "detrack/video/frame_image.hpp"
 
 namespace detrack {
 
 struct VideoWriterOptions {
-  int quality = 20;   ///< 1 (largest files) to 51, on H.264's scale: its constant rate factor
-  int threads = 0;    ///< of the encoder; 0: a quarter of the cores, between 1 and 4
-  std::string codec;  ///< FFmpeg's name of an encoder; empty: libx264 or mpeg4 if the container takes them, or its default
+  int quality = 20;     ///< 1 (largest files) to 51, on H.264's scale: its constant rate factor
+  int threads = 0;      ///< of the encoder; 0: a quarter of the cores, between 1 and 4
+  std::string codec{};  ///< FFmpeg's name of an encoder; empty: libx264 or mpeg4 if the container takes them, or its default
 };
 
 namespace detail {
 
-/// Memory of an image in FFmpeg's terms.
-struct AvPlanes {
-  AVPixelFormat format = AV_PIX_FMT_NONE;
-  std::array<const std::uint8_t*, 4> data{};
-  std::array<int, 4> stride{};
-
-  /// Errors: argument (rows further apart than FFmpeg can count).
-  explicit AvPlanes(const ImageView& image) {
+/// A copy of an image in a frame of FFmpeg's, with its tags. Errors: argument (rows further apart than FFmpeg can count).
+inline std::shared_ptr<AVFrame> frame_of(const ImageView& image) {
+  const auto format = [&] {
     switch (image.format()) {
-      case PixelFormat::rgb: format = AV_PIX_FMT_RGB24; break;
-      case PixelFormat::bgr: format = AV_PIX_FMT_BGR24; break;
-      case PixelFormat::rgba: format = AV_PIX_FMT_RGB0; break;
-      case PixelFormat::bgra: format = AV_PIX_FMT_BGR0; break;
-      case PixelFormat::gray: format = AV_PIX_FMT_GRAY8; break;
-      case PixelFormat::nv12: format = AV_PIX_FMT_NV12; break;
-      case PixelFormat::i420: format = AV_PIX_FMT_YUV420P; break;
-      case PixelFormat::yuyv: format = AV_PIX_FMT_YUYV422; break;
+      case PixelFormat::rgb: return AV_PIX_FMT_RGB24;
+      case PixelFormat::bgr: return AV_PIX_FMT_BGR24;
+      case PixelFormat::rgba: return AV_PIX_FMT_RGB0;
+      case PixelFormat::bgra: return AV_PIX_FMT_BGR0;
+      case PixelFormat::gray: return AV_PIX_FMT_GRAY8;
+      case PixelFormat::nv12: return AV_PIX_FMT_NV12;
+      case PixelFormat::i420: return AV_PIX_FMT_YUV420P;
+      case PixelFormat::yuyv: return AV_PIX_FMT_YUYV422;
     }
-    for (std::size_t i = 0; i < 3; ++i) {
-      if (std::abs(image.stride(i)) > std::numeric_limits<int>::max())
-        fail(ErrorCode::argument, "VideoWriter: image: expected a stride below 2^31 bytes, got ", image.stride(i));
-      data[i] = image.data(i);
-      stride[i] = static_cast<int>(image.stride(i));
-    }
+    return AV_PIX_FMT_NONE;
+  }();
+  auto frame = make_frame(format, static_cast<int>(image.width()), static_cast<int>(image.height()));
+  frame->colorspace = image.colour().standard == YuvColour::Standard::bt709 ? AVCOL_SPC_BT709 : AVCOL_SPC_SMPTE170M;
+  frame->color_range = image.colour().full_range || format == AV_PIX_FMT_GRAY8 ? AVCOL_RANGE_JPEG : AVCOL_RANGE_MPEG;
+  const std::uint8_t* data[4] = {};
+  int stride[4] = {};
+  for (std::size_t i = 0; i < 3; ++i) {
+    if (std::abs(image.stride(i)) > std::numeric_limits<int>::max())
+      fail(ErrorCode::argument, "VideoWriter: image: expected a stride below 2^31 bytes, got ", image.stride(i));
+    data[i] = image.data(i);
+    stride[i] = static_cast<int>(image.stride(i));
   }
-};
+  av_image_copy(frame->data, frame->linesize, data, stride, format, frame->width, frame->height);
+  return frame;
+}
 
 }  // namespace detail
 
@@ -204,53 +206,38 @@ class VideoWriter {
 
   /// The image as the encoder wants it.
   std::shared_ptr<AVFrame> make_frame(const ImageView& image) {
-    const auto frame = detail::make_frame();
-    frame->format = codec_->pix_fmt;
-    frame->width = codec_->width;
-    frame->height = codec_->height;
+    auto source = detail::frame_of(image);
+    const bool yuv =
+        image.format() == PixelFormat::i420 || image.format() == PixelFormat::nv12 || image.format() == PixelFormat::yuyv;
+    const bool same_colour = source->colorspace == codec_->colorspace && source->color_range == codec_->color_range;
+    if (yuv && !same_colour) source = to_rgb_(*source, where());  // swscale mistakes the range where the matrix changes, too
+    const auto frame = detail::make_frame(codec_->pix_fmt, codec_->width, codec_->height);
     frame->colorspace = codec_->colorspace;
     frame->color_range = codec_->color_range;
-    must(av_frame_get_buffer(frame.get(), 0), "cannot be encoded");
-    const detail::AvPlanes planes(image);
-    const bool same = planes.format == AV_PIX_FMT_YUV420P && !image.colour().full_range &&
-                      (image.colour().standard == YuvColour::Standard::bt709) == high_definition();
-    if (same)
-      av_image_copy(frame->data, frame->linesize, const_cast<const std::uint8_t**>(planes.data.data()), planes.stride.data(),
-                    planes.format, static_cast<int>(width_), static_cast<int>(height_));
-    else
-      convert(image, planes, *frame);
-    if (width_ % 2 != 0)
-      for (std::int64_t row = 0; row < height_; ++row) {
-        std::uint8_t* last = frame->data[0] + row * frame->linesize[0] + width_;
-        *last = last[-1];
-      }
-    if (height_ % 2 != 0) {
-      std::uint8_t* last = frame->data[0] + height_ * frame->linesize[0];
-      std::copy_n(last - frame->linesize[0], frame->width, last);
-    }
+    scaler_.reset(sws_getCachedContext(
+        scaler_.release(), source->width, source->height, static_cast<AVPixelFormat>(source->format), source->width,
+        source->height, codec_->pix_fmt, SWS_BICUBIC | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INP, nullptr, nullptr, nullptr));
+    if (!scaler_) throw std::bad_alloc();
+    const int* matrix = sws_getCoefficients(high_definition() ? SWS_CS_ITU709 : SWS_CS_ITU601);
+    sws_setColorspaceDetails(scaler_.get(), matrix, source->color_range == AVCOL_RANGE_JPEG, matrix, 0, 0, 1 << 16, 1 << 16);
+    must(sws_scale(scaler_.get(), source->data, source->linesize, 0, source->height, frame->data, frame->linesize),
+         "cannot be converted");
+    repeat_last(*frame);
     return frame;
   }
 
-  void convert(const ImageView& image, const detail::AvPlanes& planes, AVFrame& to) {
-    const int width = static_cast<int>(width_), height = static_cast<int>(height_);
-    // swscale's vector code reads beyond the last pixel, for which a frame of FFmpeg's own has room.
-    if (!source_ || source_->format != planes.format) {
-      source_ = detail::make_frame();
-      source_->format = planes.format;
-      source_->width = width;
-      source_->height = height;
-      must(av_frame_get_buffer(source_.get(), 0), "cannot be converted");
+  /// Fills the column and the row that an odd size lacks; chroma has them already.
+  void repeat_last(AVFrame& frame) const {
+    const std::ptrdiff_t stride = frame.linesize[0];
+    if (width_ % 2 != 0)
+      for (std::int64_t row = 0; row < height_; ++row) {
+        std::uint8_t* end = frame.data[0] + row * stride + width_;
+        *end = end[-1];
+      }
+    if (height_ % 2 != 0) {
+      std::uint8_t* end = frame.data[0] + height_ * stride;
+      std::copy_n(end - stride, frame.width, end);
     }
-    av_image_copy(source_->data, source_->linesize, const_cast<const std::uint8_t**>(planes.data.data()),
-                  planes.stride.data(), planes.format, width, height);
-    scaler_.reset(sws_getCachedContext(scaler_.release(), width, height, planes.format, width, height, codec_->pix_fmt,
-                                       SWS_BICUBIC | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INP, nullptr, nullptr, nullptr));
-    if (!scaler_) throw std::bad_alloc();
-    const bool bt709 = image.colour().standard == YuvColour::Standard::bt709;
-    const bool full_range = image.colour().full_range || planes.format == AV_PIX_FMT_GRAY8;
-    sws_setColorspaceDetails(scaler_.get(), sws_getCoefficients(bt709 ? SWS_CS_ITU709 : SWS_CS_ITU601), full_range,
-                             sws_getCoefficients(high_definition() ? SWS_CS_ITU709 : SWS_CS_ITU601), 0, 0, 1 << 16, 1 << 16);
-    must(sws_scale(scaler_.get(), source_->data, source_->linesize, 0, height, to.data, to.linesize), "cannot be converted");
   }
 
   /// Encodes a frame, or for null what the encoder still holds, and writes all packets that come out.
@@ -273,9 +260,9 @@ class VideoWriter {
   detail::Av<AVCodecContext> codec_;
   std::unique_ptr<AVFormatContext, FreeOutput> output_;
   detail::Av<AVPacket> packet_ = detail::own(av_packet_alloc());
+  detail::RgbConverter to_rgb_;
   detail::Av<SwsContext> scaler_;
-  std::shared_ptr<AVFrame> source_;  ///< the last image, in a frame of FFmpeg's
-  AVStream* stream_ = nullptr;       ///< of output_
+  AVStream* stream_ = nullptr;  ///< of output_
 };
 
 }  // namespace detrack
