@@ -21,9 +21,9 @@
 namespace detrack {
 
 struct DatasetOptions {
-  std::optional<Layout> layout;   ///< found by looking, if not given
-  std::string subset;             ///< "train", "val" or "test", where the root has several (GOT-10k, TrackingNet)
-  bool pytracking_names = false;  ///< OTB as pytracking has it: Jogging_1, Human4_2, Tiger1 from its sixth frame
+  std::optional<Layout> layout = {};  ///< found by looking, if not given
+  std::string subset = {};            ///< "train", "val" or "test", where the root has several (GOT-10k, TrackingNet)
+  bool pytracking_names = false;      ///< OTB as pytracking has it: Jogging_1, Human4_2, Tiger1 from its sixth frame
 };
 
 namespace detail {

@@ -22,9 +22,9 @@
 namespace detrack {
 
 struct EvaluationOptions {
-  std::optional<Convention> convention;  ///< usual_convention() if not given
-  bool skip_missing = false;             ///< leave sequences without a result out, instead of refusing
-  std::string tracker;
+  std::optional<Convention> convention = {};  ///< usual_convention() if not given
+  bool skip_missing = false;                  ///< leave sequences without a result out, instead of refusing
+  std::string tracker = {};
 };
 
 namespace detail {
