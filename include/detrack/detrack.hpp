@@ -1,4 +1,4 @@
-// The whole library without CUDA and without the opt-in headers (image/stb.hpp).
+// The whole library without CUDA and without the opt-in headers (those of image/ that use stb).
 #pragma once
 
 #include "detrack/core/version.hpp"
@@ -7,9 +7,13 @@
 #include "detrack/eval/evaluate.hpp"
 #include "detrack/eval/result_files.hpp"
 #include "detrack/eval/summary.hpp"
+#include "detrack/image/convert.hpp"
 #include "detrack/image/crop.hpp"
+#include "detrack/image/draw.hpp"
 #include "detrack/image/frame_source.hpp"
-#include "detrack/image/natural_order.hpp"
+#include "detrack/image/image_files.hpp"
+#include "detrack/image/prefetch.hpp"
+#include "detrack/image/resize.hpp"
 #include "detrack/model/detrack.hpp"
 #include "detrack/model/initialise.hpp"
 #include "detrack/model/plan.hpp"
@@ -17,3 +21,5 @@
 #include "detrack/model/weights_file.hpp"
 #include "detrack/ops/plan_backend.hpp"
 #include "detrack/ops/reference_backend.hpp"
+#include "detrack/track/snapshot_file.hpp"
+#include "detrack/track/track_frames.hpp"

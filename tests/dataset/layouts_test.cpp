@@ -177,7 +177,7 @@ TEST_CASE("GOT-10k: list, labels and resolution") {
     REQUIRE(dataset.warnings.size() == 1);
     CHECK(dataset.warnings[0].find("list.txt: 'lost': no groundtruth.txt in such a folder, left out") != std::string::npos);
     const Sequence& s = dataset.sequences[1];
-    CHECK(s.frame_size == FrameSize{1920, 1080});
+    CHECK(s.frame_size == ImageSize{1920, 1080});
     CHECK(s.cover == std::vector<std::uint8_t>{8, 0, 3});
     CHECK(s.cut_by_image.size() == 3);
     CHECK(s.visible(0));

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "detrack/image/box.hpp"
+#include "detrack/image/size.hpp"
 
 namespace detrack {
 
@@ -18,12 +19,6 @@ inline Box no_box() {
   constexpr double nan = std::numeric_limits<double>::quiet_NaN();
   return {nan, nan, nan, nan};
 }
-
-/// Pixels.
-struct FrameSize {
-  std::int64_t width = 0, height = 0;
-  bool operator==(const FrameSize&) const = default;
-};
 
 /// Everything about frame i stands at [i]; frame 0 is the one with the box that a tracker is given.
 struct Sequence {
@@ -41,7 +36,7 @@ struct Sequence {
   std::vector<std::uint8_t> full_occlusion;  ///< LaSOT full_occlusion.txt: not 0, something hides all of it
   std::vector<std::uint8_t> out_of_view;     ///< LaSOT out_of_view.txt: not 0, it has left the frame
 
-  std::optional<FrameSize> frame_size;  ///< where the layout tells it without a picture being opened
+  std::optional<ImageSize> frame_size;  ///< where the layout tells it without a picture being opened
   std::size_t first_frame = 0;          ///< how many pictures of the folder come before frames[0]
   std::filesystem::path annotation;     ///< the file of `truth`, for messages
 

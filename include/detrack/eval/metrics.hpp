@@ -45,7 +45,7 @@ inline double product(double a, double b) {
 // --- got-10k/toolkit (got10k/utils/metrics.py)
 
 /// A box as that toolkit bounds it: first its corner, then its sides. A negative corner moves and leaves the sides alone.
-inline Box toolkit_bounded(const Box& box, const FrameSize& size) {
+inline Box toolkit_bounded(const Box& box, const ImageSize& size) {
   const auto width = static_cast<double>(size.width), height = static_cast<double>(size.height);
   Box bounded;
   bounded.x = std::clamp(box.x, 0.0, width);

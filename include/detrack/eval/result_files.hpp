@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -147,7 +148,7 @@ inline FoundResult find_result(const std::filesystem::path& folder, const Sequen
     for (const std::string& file : names_in(folder / name, [&](const auto& entry) {
            const std::string file = entry.path().filename().string();
            return file.starts_with(name + "_") && file.ends_with(".txt") && file.size() > name.size() + 5 &&
-                  is_digit(file[name.size() + 1]) && is_file(entry.path());
+                  std::isdigit(static_cast<unsigned char>(file[name.size() + 1])) != 0 && is_file(entry.path());
          }))
       found.runs.push_back(folder / name / file);
     if (!found.runs.empty()) return found;

@@ -29,11 +29,11 @@ inline double intersection(const Box& a, const Box& b) {
   return w > 0 && h > 0 ? w * h : 0;
 }
 
-/// Intersection over union, in [0, 1]; 0 where either box is not valid.
+/// Intersection over union, in [0, 1]; 0 where either box is not valid, or where areas leave the range of double.
 inline double iou(const Box& a, const Box& b) {
   if (!a.valid() || !b.valid()) return 0;
-  const double common = intersection(a, b);
-  return common / (a.area() + b.area() - common);
+  const double common = intersection(a, b), both = a.area() + b.area() - common;
+  return both > 0 && std::isfinite(both) ? std::min(common / both, 1.0) : 0;
 }
 
 }  // namespace detrack

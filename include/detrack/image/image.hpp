@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "detrack/core/error.hpp"
@@ -157,7 +158,7 @@ class ImageView {
   ImageView with_plane(std::size_t i, const std::uint8_t* data, std::ptrdiff_t stride) const {
     if (!data) fail(ErrorCode::argument, "ImageView: plane ", i, ": expected pixels, got a null pointer");
     const std::int64_t least = row_bytes(i);
-    if (stride != 0 && stride < least && -stride < least)
+    if (stride != 0 && stride < least && stride > -least)
       fail(ErrorCode::argument, "ImageView: plane ", i, ": expected a stride of at least ", least, " bytes, got ", stride);
     ImageView view = *this;
     view.data_[i] = data;
@@ -182,6 +183,16 @@ class Image {
       fail(ErrorCode::argument, "Image: size: expected sides in [1, ", ImageView::kMaxSide, "], got ", width, "x", height);
     bytes_.resize(static_cast<std::size_t>(3 * width * height));
   }
+  Image(const Image&) = default;
+  Image& operator=(const Image&) = default;
+  /// Leaves `other` without pixels.
+  Image(Image&& other) noexcept { swap(other); }
+  Image& operator=(Image&& other) noexcept {
+    Image moved(std::move(other));
+    swap(moved);
+    return *this;
+  }
+  ~Image() = default;
 
   std::int64_t width() const { return width_; }
   std::int64_t height() const { return height_; }
@@ -197,6 +208,12 @@ class Image {
   operator ImageView() const { return view(); }
 
  private:
+  void swap(Image& other) noexcept {
+    std::swap(width_, other.width_);
+    std::swap(height_, other.height_);
+    bytes_.swap(other.bytes_);
+  }
+
   std::int64_t width_ = 0, height_ = 0;
   std::vector<std::uint8_t> bytes_;
 };

@@ -37,7 +37,7 @@ class VideoReader final : public FrameSource {
 
   /// Passes over `count` frames, exactly as reading them would, and returns how many there were. They are decoded, since no
   /// container tells reliably which frame a key frame is; cost: next() without conversion. Errors: as next().
-  std::int64_t skip(std::int64_t count) {
+  std::int64_t skip(std::int64_t count) override {
     std::int64_t done = 0;
     while (done < count && stream_.skip()) ++done;
     return done;

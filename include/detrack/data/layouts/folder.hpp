@@ -13,6 +13,7 @@
 #include "detrack/core/error.hpp"
 #include "detrack/data/annotation.hpp"
 #include "detrack/data/sequence.hpp"
+#include "detrack/image/image_files.hpp"
 #include "detrack/image/natural_order.hpp"
 #include "detrack/io/mapped_file.hpp"
 
@@ -38,7 +39,7 @@ std::vector<std::string> names_in(const std::filesystem::path& folder, F&& keep)
     if (std::string name = entry->path().filename().string(); name[0] != '.' && keep(*entry))
       names.push_back(std::move(name));
   if (reason) fail(ErrorCode::io, folder.string(), ": cannot read the folder: ", reason.message());
-  std::sort(names.begin(), names.end(), [](const auto& a, const auto& b) { return less_natural(a, b); });
+  std::sort(names.begin(), names.end(), [](const auto& a, const auto& b) { return natural_less(a, b); });
   return names;
 }
 

@@ -16,11 +16,11 @@
 namespace detrack::detail {
 
 /// The frame size in a line `resolution: (1920, 1080)` of meta_info.ini. Errors: io; format.
-inline std::optional<FrameSize> got10k_resolution(const std::filesystem::path& path) {
+inline std::optional<ImageSize> got10k_resolution(const std::filesystem::path& path) {
   if (!is_file(path)) return {};
   for (const std::string& line : read_lines(path)) {
     if (!line.starts_with("resolution:")) continue;
-    FrameSize size;
+    ImageSize size;
     const char *at = line.data() + line.find(':') + 1, *end = line.data() + line.size();
     const auto take = [&](std::int64_t& number) {
       while (at != end && (*at == ' ' || *at == '(' || *at == ',')) ++at;
