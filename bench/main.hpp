@@ -3,10 +3,12 @@
 
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <string>
 #include <string_view>
+#include <thread>
 
 #include "detrack/cpu/backend.hpp"
 #include "detrack/model/config.hpp"
@@ -69,7 +71,7 @@ int run_rows(int argc, char** argv, const F& add_rows) {
     std::fprintf(stderr, "--threads: expected a number, 0 for all of the machine's\n");
     return 2;
   }
-  const int threads = wanted > 0 ? wanted : omp_get_max_threads();
+  const int threads = wanted > 0 ? wanted : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) {
     std::fprintf(stderr, "besides: --threads N, 0 for all of the machine's\n");

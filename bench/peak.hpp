@@ -1,12 +1,12 @@
 // What this machine can do at best, measured in this process: fused multiply-adds, reading memory, copying memory.
 #pragma once
 
-#include <omp.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstring>
+#include <thread>
+#include <vector>
 
 #include "detrack/core/tensor.hpp"
 
@@ -43,8 +43,10 @@ double best_rate(int threads, int runs, double work, const F& f) {
   double best = 0;
   for (int i = 0; i <= runs; ++i) {
     const double time = seconds([&] {
-#pragma omp parallel num_threads(threads)
-      f(omp_get_thread_num());
+      std::vector<std::thread> others;
+      for (int t = 1; t < threads; ++t) others.emplace_back([&f, t] { f(t); });
+      f(0);
+      for (std::thread& other : others) other.join();
     });
     if (i > 0) best = std::max(best, work * threads / time);
   }

@@ -1,13 +1,10 @@
 # Our own programs (tests, benchmarks, examples): their flags, and the function that adds one.
-if(NOT TARGET detrack::openmp)
-  message(FATAL_ERROR "detrack's own programs need OpenMP: install it for this compiler (clang on Debian: libomp-dev)")
-endif()
 if(NOT TARGET detrack::video)
   message(FATAL_ERROR "detrack's own programs need detrack::video: ${detrack_no_video}")
 endif()
 
 add_library(detrack_build_flags INTERFACE)
-target_link_libraries(detrack_build_flags INTERFACE detrack::openmp detrack::video)
+target_link_libraries(detrack_build_flags INTERFACE detrack::video)
 target_link_options(detrack_build_flags INTERFACE -Wl,--as-needed)  # who uses no video does not load FFmpeg
 target_compile_options(detrack_build_flags INTERFACE -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror)
 # g++ 12 takes std::string's own copies for overlapping ones (GCC bug 105651, fixed in 13).

@@ -135,7 +135,7 @@ inline double distance(const Results& got, const Results& expected) {
 }
 
 inline int some_threads() {
-  return cpu::kOpenMp ? 2 : 1;
+  return 2;
 }
 
 /// Runs a program on the reference in double, and on the CPU backend in double and float with one and two threads.

@@ -5,9 +5,6 @@
 #if defined(__x86_64__) && defined(__SSE3__)
 #error "detrack must not choose the instruction set of its users"
 #endif
-#if defined(_OPENMP) != defined(EXPECT_OPENMP)
-#error "detrack::openmp, and only it, must switch OpenMP on"
-#endif
 
 int main() {
   using namespace detrack;

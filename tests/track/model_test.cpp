@@ -56,7 +56,7 @@ const Box kFirst{60, 40, 30, 24}, kSecond{20, 30, 18, 26}, kThird{100, 70, 9, 50
 
 TEST_CASE("tracking with a model: repeats are bit-equal, whatever the number of threads") {
   const auto network = small_network();
-  Tracker a(network, eager()), b(network, eager(cpu::kOpenMp ? 3 : 1));
+  Tracker a(network, eager()), b(network, eager(3));
   a.init(noise_frame(0), kFirst);
   b.init(noise_frame(0), kFirst);
   for (int t = 1; t <= 30; ++t) {
@@ -212,7 +212,7 @@ TEST_CASE("one network serves trackers in several threads") {
 
 TEST_CASE("update allocates nothing after its first call, and 10,000 frames of nonsense leave memory flat") {
   const auto network = small_network();
-  TrackerOptions options = eager(cpu::kOpenMp ? 2 : 1);
+  TrackerOptions options = eager(2);
   options.confidence.hold_when_lost = true;
   MultiTracker targets(network, options);
   const Image images[] = {noise_frame(0), noise_frame(1), Image(160, 120)};

@@ -18,7 +18,7 @@ namespace detrack::cpu {
 inline namespace DETRACK_CPU_ISA {
 
 struct CpuOptions {
-  int threads = 0;  ///< 0: all of the machine's (1 without OpenMP)
+  int threads = 0;  ///< 0: all of the machine's
 };
 
 /// T is float or double. Results do not depend on the number of threads. Scratch memory grows when a shape is first met and
@@ -26,14 +26,13 @@ struct CpuOptions {
 template <class T>
 class CpuBackend final : public ReferenceBackend<T> {
  public:
-  /// Errors: argument, not_available (see Team).
+  /// Errors: argument.
   explicit CpuBackend(const CpuOptions& options = {}) : team_(options.threads) {}
 
   std::string describe() const override {
     const int threads = team_.threads();
     return "cpu: " + std::to_string(threads) + (threads == 1 ? " thread, " : " threads, ") +
-           std::to_string(8 * kVectorBytes) + "-bit vectors, " + (sizeof(T) == 4 ? "float32" : "float64") +
-           (kOpenMp ? ", OpenMP" : ", built without OpenMP");
+           std::to_string(8 * kVectorBytes) + "-bit vectors, " + (sizeof(T) == 4 ? "float32" : "float64");
   }
 
   using ReferenceBackend<T>::run;
@@ -67,7 +66,7 @@ class CpuBackend final : public ReferenceBackend<T> {
   Team<T> team_;
 };
 
-/// Errors: argument, not_available (more than one thread without OpenMP).
+/// Errors: argument.
 template <class T>
 Context<T> make_context(const CpuOptions& options = {}) {
   return Context<T>(std::make_shared<CpuBackend<T>>(options), host_allocator());

@@ -9,22 +9,17 @@
 #define DETRACK_CPU_VECTOR_BYTES 16
 #endif
 
-#define DETRACK_CPU_PASTE2(a, b, c, d) a##b##c##d
-#define DETRACK_CPU_PASTE(a, b, c, d) DETRACK_CPU_PASTE2(a, b, c, d)
+#define DETRACK_CPU_PASTE2(a, b, c) a##b##c
+#define DETRACK_CPU_PASTE(a, b, c) DETRACK_CPU_PASTE2(a, b, c)
 #if defined(__FMA__)
 #define DETRACK_CPU_FMA _fma
 #else
 #define DETRACK_CPU_FMA
 #endif
-#if defined(_OPENMP)
-#define DETRACK_CPU_OMP _omp
-#else
-#define DETRACK_CPU_OMP
-#endif
 
 /// Everything in cpu/ lives in detrack::cpu::<this>: two translation units compiled with different flags then hold
 /// different functions, and the linker cannot give one of them the other's instructions.
-#define DETRACK_CPU_ISA DETRACK_CPU_PASTE(simd, DETRACK_CPU_VECTOR_BYTES, DETRACK_CPU_FMA, DETRACK_CPU_OMP)
+#define DETRACK_CPU_ISA DETRACK_CPU_PASTE(simd, DETRACK_CPU_VECTOR_BYTES, DETRACK_CPU_FMA)
 
 #define DETRACK_INLINE inline __attribute__((always_inline))
 
@@ -41,12 +36,6 @@ inline constexpr int kTileRows = 8, kTileVectors = 3;
 inline constexpr int kTileRows = 6, kTileVectors = 2;
 #else
 inline constexpr int kTileRows = 4, kTileVectors = 2;
-#endif
-
-#if defined(_OPENMP)
-inline constexpr bool kOpenMp = true;
-#else
-inline constexpr bool kOpenMp = false;
 #endif
 
 }  // namespace DETRACK_CPU_ISA

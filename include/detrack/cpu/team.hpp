@@ -3,14 +3,13 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
+#include <thread>
 #include <vector>
 
 #include "detrack/core/error.hpp"
+#include "detrack/cpu/thread_pool.hpp"
 #include "detrack/cpu/workspace.hpp"
-
-#if defined(_OPENMP)
-#include <omp.h>
-#endif
 
 namespace detrack::cpu {
 inline namespace DETRACK_CPU_ISA {
@@ -20,16 +19,12 @@ inline namespace DETRACK_CPU_ISA {
 template <class T>
 class Team {
  public:
-  /// 0 = as many as the machine has (1 without OpenMP).
-  /// Errors: argument (negative), not_available (more than 1 where the program was built without OpenMP).
+  /// 0 = as many as the machine has. Errors: argument (negative).
   explicit Team(int threads) {
     if (threads < 0) fail(ErrorCode::argument, "cpu::make_context: threads: expected a number >= 0, got ", threads);
-    if (!kOpenMp && threads > 1)
-      fail(ErrorCode::not_available, "cpu::make_context: threads: expected 1 (built without OpenMP), got ", threads);
-#if defined(_OPENMP)
-    if (threads == 0) threads = omp_get_max_threads();
-#endif
-    scratch_.resize(static_cast<std::size_t>(std::max(threads, 1)));
+    if (threads == 0) threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+    scratch_.resize(static_cast<std::size_t>(threads));
+    pool_ = std::make_unique<ThreadPool>(threads);
   }
 
   int threads() const {
@@ -49,16 +44,10 @@ class Team {
   /// operations in all: below kSerialWork waking the others costs more than they save.
   template <class F>
   void parallel(std::int64_t tasks, double work, const F& f) {
-#if defined(_OPENMP)
-    const int wanted = static_cast<int>(std::min<std::int64_t>(threads(), tasks));
-    if (wanted > 1 && work > kSerialWork) {
-#pragma omp parallel for schedule(dynamic, 1) num_threads(wanted)
-      for (std::int64_t task = 0; task < tasks; ++task)
-        f(task, scratch_[static_cast<std::size_t>(omp_get_thread_num())].data());
+    if (threads() > 1 && tasks > 1 && work > kSerialWork) {
+      pool_->run(tasks, [&](std::int64_t task, int thread) { f(task, scratch_[static_cast<std::size_t>(thread)].data()); });
       return;
     }
-#endif
-    (void)work;
     for (std::int64_t task = 0; task < tasks; ++task) f(task, scratch_.front().data());
   }
 
@@ -66,6 +55,7 @@ class Team {
   static constexpr double kSerialWork = 20000;
   std::vector<Scratch<T>> scratch_;
   Scratch<T> shared_;
+  std::unique_ptr<ThreadPool> pool_;
 };
 
 }  // namespace DETRACK_CPU_ISA
