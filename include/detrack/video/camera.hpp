@@ -53,7 +53,11 @@ class Camera final : public FrameSource {
     if (wanted.width > 0 || wanted.height > 0) options.set("video_size", detail::concat(wanted.width, 'x', wanted.height));
     if (wanted.frame_rate > 0) options.set("framerate", detail::concat(wanted.frame_rate));
     if (!wanted.format.empty()) options.set("input_format", wanted.format);
-    return detail::open_input(device, device, driver, options, AVFMT_FLAG_NONBLOCK, ErrorCode::argument);
+    detail::Av<AVFormatContext> input;
+    const int code = detail::open_input(input, device, driver, options, AVFMT_FLAG_NONBLOCK);
+    if (code < 0)
+      fail(detail::from_system(code) ? ErrorCode::io : ErrorCode::argument, device, ": cannot open: ", detail::reason(code));
+    return input;
   }
 
   detail::VideoStream stream_;

@@ -81,13 +81,12 @@ inline std::string reason(int code) {
   return text.data();
 }
 
-/// The system's refusals (no such file, no rights, no space) are io. FFmpeg's own codes are about the contents, and so are
-/// those of the system's that its parsers borrow; `contents` is the code for these.
-inline ErrorCode code_of(int code, ErrorCode contents = ErrorCode::format) {
-  if (code == AVERROR(ENOMEM)) return ErrorCode::out_of_memory;
-  const bool borrowed =
-      code == AVERROR(EINVAL) || code == AVERROR(ENOSYS) || code == AVERROR(ERANGE) || code == AVERROR(EDOM);
-  return code > -65536 && !borrowed ? ErrorCode::io : contents;
+/// Whether a return code is the system's (no such file, no rights, no space). FFmpeg's own are about contents, and so are
+/// those of the system's that its parsers borrow.
+inline bool from_system(int code) {
+  for (const int borrowed : {EINVAL, ENOMEM, ENOSYS, EPERM, ERANGE, EDOM})
+    if (code == AVERROR(borrowed)) return false;
+  return code < 0 && code > -65536;
 }
 
 /// FFmpeg writes to stderr unless told otherwise, and this library prints nothing. Its log level is one for the whole

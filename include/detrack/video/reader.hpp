@@ -58,7 +58,13 @@ class VideoReader final : public FrameSource {
     detail::silence_log();
     detail::AvOptions options;
     options.set("start_number_range", 10000);  // for pictures; others ignore it
-    return detail::open_input(detail::file_url(path), path, nullptr, options, 0, ErrorCode::format);
+    detail::Av<AVFormatContext> input;
+    const std::string url = detail::file_url(path);
+    const int code = detail::open_input(input, url, nullptr, options);
+    if (code == AVERROR(EISDIR) || (code < 0 && avio_check(url.c_str(), AVIO_FLAG_READ) < 0))
+      fail(ErrorCode::io, path, ": cannot open: ", detail::reason(code));
+    if (code < 0) fail(ErrorCode::format, path, ": not a video that FFmpeg can read: ", detail::reason(code));
+    return input;
   }
 
   detail::VideoStream stream_;

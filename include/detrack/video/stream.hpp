@@ -20,18 +20,15 @@
 
 namespace detrack::detail {
 
-/// Opens `url`. Errors: io, out_of_memory, `contents` where the system has no objection but FFmpeg has.
-inline Av<AVFormatContext> open_input(const std::string& url, const std::string& name, const AVInputFormat* format,
-                                      AvOptions& options, int flags, ErrorCode contents) {
-  AVFormatContext* input = avformat_alloc_context();
-  if (!input) throw std::bad_alloc();
-  input->flags |= flags;
-  const int code = avformat_open_input(&input, url.c_str(), format, options.get());  // frees it on failure
-  if (code < 0) {
-    const ErrorCode kind = code_of(code, contents);
-    fail(kind, name, kind == ErrorCode::format ? ": not a video that FFmpeg can read: " : ": cannot open: ", reason(code));
-  }
-  return Av<AVFormatContext>(input);
+/// Opens `url` into `input` and returns FFmpeg's code. Errors: std::bad_alloc.
+inline int open_input(Av<AVFormatContext>& input, const std::string& url, const AVInputFormat* format, AvOptions& options,
+                      int flags = 0) {
+  AVFormatContext* context = avformat_alloc_context();
+  if (!context) throw std::bad_alloc();
+  context->flags |= flags;
+  const int code = avformat_open_input(&context, url.c_str(), format, options.get());  // frees it on failure
+  input.reset(context);
+  return code;
 }
 
 struct StreamOptions {
@@ -117,7 +114,7 @@ class VideoStream {
     for (auto& each : options) av_dict_set_int(&each, "max_pixels", options_.max_pixels, 0);
     const int code = avformat_find_stream_info(input_.get(), options.data());
     for (auto& each : options) av_dict_free(&each);
-    if (code < 0) fail(code_of(code), name_, ": not a video that FFmpeg can read: ", reason(code));
+    if (code < 0) fail(ErrorCode::format, name_, ": not a video that FFmpeg can read: ", reason(code));
   }
 
   void choose_stream() {
@@ -197,7 +194,9 @@ class VideoStream {
     }
     ended_ = true;
     // What went wrong with reading is said after the frames before it.
-    if (read_failure_ < 0) fail(code_of(read_failure_), where(), ": cannot be read: ", reason(read_failure_));
+    if (read_failure_ < 0)
+      fail(from_system(read_failure_) ? ErrorCode::io : ErrorCode::format, where(),
+           ": cannot be read: ", reason(read_failure_));
     if (pictures_ && cut_off_) fail(ErrorCode::format, where(), ": expected a picture, got an empty file");
     if (frames_ == 0) fail(ErrorCode::format, name_, ": expected frames, got none that can be decoded", last_failure_);
     return nullptr;

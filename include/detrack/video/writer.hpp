@@ -129,7 +129,7 @@ class VideoWriter {
   std::string where() const { return detail::concat(path_.string(), ": frame ", frames_); }
 
   void must(int code, const char* what) const {
-    if (code < 0) fail(detail::code_of(code, ErrorCode::io), where(), ": ", what, ": ", detail::reason(code));
+    if (code < 0) fail(ErrorCode::io, where(), ": ", what, ": ", detail::reason(code));
   }
 
   void check(std::int64_t width, std::int64_t height, double frame_rate, const VideoWriterOptions& options) const {
@@ -178,8 +178,8 @@ class VideoWriter {
     if (encoder.id == AV_CODEC_ID_H264) av_opt_set(codec_->priv_data, "preset", "veryfast", 0);
     const int code = avcodec_open2(codec_.get(), &encoder, nullptr);
     if (code < 0)
-      fail(detail::code_of(code, ErrorCode::argument), path_.string(), ": encoder ", encoder.name, " refuses ",
-           codec_->width, "x", codec_->height, " pixels at ", frame_rate, " frames per second: ", detail::reason(code));
+      fail(ErrorCode::argument, path_.string(), ": encoder ", encoder.name, " refuses ", codec_->width, "x", codec_->height,
+           " pixels at ", frame_rate, " frames per second: ", detail::reason(code));
   }
 
   void open_file(const AVOutputFormat& container) {
@@ -198,8 +198,8 @@ class VideoWriter {
     options.set("movflags", "+faststart");  // other containers than MP4 ignore it
     const int code = avformat_write_header(output, options.get());
     if (code < 0)
-      fail(detail::code_of(code, ErrorCode::argument), path_.string(), ": cannot hold video of encoder ",
-           codec_->codec->name, ": ", detail::reason(code));
+      fail(detail::from_system(code) ? ErrorCode::io : ErrorCode::argument, path_.string(),
+           ": cannot hold video of encoder ", codec_->codec->name, ": ", detail::reason(code));
   }
 
   bool high_definition() const { return height_ >= 720; }
