@@ -21,6 +21,7 @@ const std::map<std::string, int> kFloors{{"core", 0}, {"ops", 1},   {"image", 1}
 const std::map<std::string, std::vector<std::string>> kOutside{{"cpu", {"Eigen/", "omp.h"}},
                                                                {"io", {"nlohmann/", "fcntl.h", "sys/", "unistd.h"}},
                                                                {"model", {"nlohmann/"}},
+                                                               {"eval", {"nlohmann/"}},
                                                                {"image/stb.hpp", {"stb/"}},
                                                                {"video", {"libav", "libsw"}}};
 
