@@ -1,6 +1,7 @@
 // Times single operations and layers at the shapes of every preset, batch 1.
 #include <Eigen/Core>
 
+#include "detrack/image/image.hpp"
 #include "detrack/model/denoising_block.hpp"
 #include "main.hpp"
 #include "op_row.hpp"
@@ -225,6 +226,32 @@ Piece block(const Config& c, std::int64_t search_tokens, std::int64_t tokens, bo
               }};
 }
 
+/// A crop of `side` pixels from the middle of a 1080p frame to the network's 256.
+Row crop(PixelFormat format, double side) {
+  const auto data = std::make_shared<Data>();
+  constexpr std::int64_t width = 1920, height = 1080, luma = width * height;
+  const std::uint8_t* bytes = data->bytes(3 * luma);
+  const ImageView frame = format == PixelFormat::i420
+                              ? ImageView::i420(bytes, 0, bytes + luma, 0, bytes + luma / 4 * 5, 0, width, height)
+                          : format == PixelFormat::nv12 ? ImageView::nv12(bytes, 0, bytes + luma, 0, width, height)
+                                                        : ImageView::packed(bytes, width, height, format);
+  const CropNormalise<float> op{.frame = frame.pixels(),
+                                .left = width / 2 - side / 2 + 0.3,
+                                .top = height / 2 - side / 2 + 0.7,
+                                .side = side,
+                                .mean = {0.485, 0.456, 0.406},
+                                .std = {0.229, 0.224, 0.225},
+                                .y = data->output({3, 256, 256})};
+  return op_row(data, op, {{op, {"y"}}});
+}
+
+void add_crops(Bench& bench) {
+  for (const PixelFormat format : {PixelFormat::rgb, PixelFormat::i420, PixelFormat::nv12})
+    for (const int side : {160, 400, 1000})
+      register_row(bench, detrack::detail::concat("crop/", to_string(format), "/", side),
+                   [=](Context<float>&) { return crop(format, side); });
+}
+
 void add_preset(Bench& bench, const Config& c) {
   const std::string name = short_name(c);
   const auto add = [&](const std::string& kind, auto make, const std::string& part = "") {
@@ -304,6 +331,7 @@ void add_ceilings(int threads) {
 int main(int argc, char** argv) {
   return run_rows(argc, argv, [](Bench& bench, int threads) {
     add_ceilings(threads);
+    add_crops(bench);
     for (const Config& c : presets()) add_preset(bench, c);
   });
 }

@@ -34,9 +34,17 @@ class Data {
     return view;
   }
   View<float> output(const Shape& shape) { return tensors_.emplace_back(Tensor<float>::zeros(shape)).view(); }
+  /// Uniform bytes, the same at every call.
+  const std::uint8_t* bytes(std::size_t count) {
+    auto& bytes = bytes_.emplace_back(count);
+    std::uint32_t state = 1;
+    for (std::uint8_t& byte : bytes) byte = static_cast<std::uint8_t>((state = state * 1664525u + 1013904223u) >> 24);
+    return bytes.data();
+  }
 
  private:
   std::deque<Tensor<float>> tensors_;
+  std::deque<std::vector<std::uint8_t>> bytes_;
 };
 
 /// ||a - b|| / ||b||; NaN where there is nothing to compare.

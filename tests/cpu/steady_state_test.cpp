@@ -1,4 +1,5 @@
 // A second run of the same shapes allocates nothing; contexts say what they are and refuse what they cannot be.
+#include "detrack/image/image.hpp"
 #include "tests/cpu/cpu_support.hpp"
 #include "tests/support/count_allocations.hpp"
 
@@ -54,6 +55,22 @@ TEST_CASE("cpu: the second run allocates nothing") {
   };
   step();
   CHECK(detrack::test::count_allocations(step) == 0);
+}
+
+TEST_CASE("cpu: crops of another side, place or frame allocate nothing after the first of their size") {
+  auto ctx = cpu::make_context<float>({some_threads()});
+  const std::vector<std::uint8_t> bytes(4 * 200 * 100);
+  auto y = Tensor<float>::zeros({3, 64, 64});
+  const auto crop = [&](PixelFormat format, double left, double side) {
+    ctx.backend().run(CropNormalise<float>{
+        .frame = ImageView::packed(bytes.data(), 200, 100, format).pixels(), .left = left, .side = side, .y = y.view()});
+  };
+  crop(PixelFormat::rgb, 500, 10);  // sees nothing
+  CHECK(detrack::test::count_allocations([&] {
+          for (const double side : {0.1, 10.0, 80.0, 100.0, 1e5})
+            for (const double left : {-20.0, 0.0, 130.0, 1e9})
+              crop(PixelFormat::bgra, left, side), crop(PixelFormat::yuyv, left, side);
+        }) == 0);
 }
 
 TEST_CASE("cpu: contexts say what they are and refuse what they cannot be") {

@@ -35,10 +35,13 @@ struct Pixels {
 
   static std::array<std::uint8_t, 3> apply(const ColourMatrix& m, const std::array<std::uint8_t, 3>& p) {
     std::array<std::uint8_t, 3> rgb{};
-    for (std::size_t c = 0; c < 3; ++c)
-      rgb[c] =
-          static_cast<std::uint8_t>(std::clamp((m[c][0] * p[0] + m[c][1] * p[1] + m[c][2] * p[2] + m[c][3]) >> 16, 0, 255));
+    for (std::size_t c = 0; c < 3; ++c) rgb[c] = static_cast<std::uint8_t>(apply(m[c], p[0], p[1], p[2]));
     return rgb;
+  }
+
+  /// One channel, in [0, 255].
+  static std::int32_t apply(const std::array<std::int32_t, 4>& row, std::int32_t p0, std::int32_t p1, std::int32_t p2) {
+    return std::clamp((row[0] * p0 + row[1] * p1 + row[2] * p2 + row[3]) >> 16, 0, 255);
   }
 };
 

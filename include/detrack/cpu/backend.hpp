@@ -7,6 +7,7 @@
 #include "detrack/cpu/activation.hpp"
 #include "detrack/cpu/add.hpp"
 #include "detrack/cpu/attention.hpp"
+#include "detrack/cpu/crop.hpp"
 #include "detrack/cpu/layer_norm.hpp"
 #include "detrack/cpu/linear.hpp"
 #include "detrack/cpu/patchify.hpp"
@@ -55,6 +56,9 @@ class CpuBackend final : public ReferenceBackend<T> {
   DETRACK_CPU_OP(PatchifyForward)
   DETRACK_CPU_OP(PositionEmbeddingForward)
 #undef DETRACK_CPU_OP
+  void run(const CropNormalise<T>& op) override {
+    cpu::run(team_, crop_columns_, op);
+  }
   void run(const Add<T>& op) override {
     rows_are_contiguous(op) ? cpu::run(team_, op) : ReferenceBackend<T>::run(op);
   }
@@ -64,6 +68,7 @@ class CpuBackend final : public ReferenceBackend<T> {
 
  private:
   Team<T> team_;
+  CropColumns<T> crop_columns_;
 };
 
 /// Errors: argument.

@@ -9,6 +9,7 @@
 #include "detrack/ops/attention.hpp"
 #include "detrack/ops/box_overlap.hpp"
 #include "detrack/ops/confidence.hpp"
+#include "detrack/ops/crop.hpp"
 #include "detrack/ops/cross_entropy.hpp"
 #include "detrack/ops/embedding.hpp"
 #include "detrack/ops/expectation.hpp"
@@ -33,7 +34,7 @@
   X(BoxToWords) X(EmbeddingForward) X(EmbeddingBackward) X(ExpectationForward)                      \
   X(ExpectationBackward) X(ConfidenceForward) X(ConfidenceBackward) X(CrossEntropyForward)          \
   X(CrossEntropyBackward) X(IouForward) X(IouBackward) X(SiouForward) X(SiouBackward) X(MseForward) \
-  X(MseBackward) X(MeanTokensForward) X(MeanTokensBackward) X(Add) X(Fill)
+  X(MseBackward) X(MeanTokensForward) X(MeanTokensBackward) X(Add) X(Fill) X(CropNormalise)
 // clang-format on
 
 namespace detrack {

@@ -17,7 +17,8 @@ namespace detrack {
 //   views(f)   calls f(name, view) for every view: View<const X> is read, View<X> is written
 //   check()    throws Error(shape | argument) where shapes, strides or scalars do not fit together
 //   flops()    floating-point operations of one run (a fused multiply-add counts as two)
-// and, where an output may be the very same view as an input, kInPlace, the names of such inputs.
+// and, where an output may be the very same view as an input, kInPlace, the names of such inputs; where it looks at a part of
+// its views only, bytes(), the bytes that it reads and writes.
 // Every operation that has an activation as output overwrites it; gradients of parameters (dw, db, dgamma, dtable, ...)
 // are added to. Inner strides are 1 unless said otherwise; outer strides are free.
 
@@ -154,9 +155,10 @@ void check_finite(const Op& op) {
 
 }  // namespace detail
 
-/// Bytes an operation reads and writes, each view counted once: the floor of its memory traffic.
+/// Bytes an operation reads and writes, each view counted once unless it counts them itself: the floor of its memory traffic.
 template <class Op>
 double bytes_moved(const Op& op) {
+  if constexpr (requires { op.bytes(); }) return op.bytes();
   double bytes = 0;
   op.views([&]<class X>(const char*, const View<X>& view) {
     if (view) bytes += static_cast<double>(view.numel()) * sizeof(X);

@@ -9,6 +9,7 @@
 #include "detrack/ops/reference/attention.hpp"
 #include "detrack/ops/reference/box_overlap.hpp"
 #include "detrack/ops/reference/confidence.hpp"
+#include "detrack/ops/reference/crop.hpp"
 #include "detrack/ops/reference/cross_entropy.hpp"
 #include "detrack/ops/reference/embedding.hpp"
 #include "detrack/ops/reference/expectation.hpp"

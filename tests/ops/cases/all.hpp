@@ -6,6 +6,7 @@
 #include "tests/ops/cases/attention.hpp"
 #include "tests/ops/cases/box_overlap.hpp"
 #include "tests/ops/cases/confidence.hpp"
+#include "tests/ops/cases/crop.hpp"
 #include "tests/ops/cases/cross_entropy.hpp"
 #include "tests/ops/cases/embedding.hpp"
 #include "tests/ops/cases/expectation.hpp"
@@ -32,7 +33,7 @@ void for_each_case(F&& f) {
   all(iou_cases()), all(siou_cases()), all(confidence_cases()), all(cross_entropy_cases()), all(embedding_cases());
   all(expectation_cases()), all(layer_norm_cases()), all(layer_norm_inference_cases()), all(linear_cases());
   all(mean_tokens_cases()), all(mse_cases()), all(patchify_cases()), all(position_embedding_cases());
-  all(similarity_cases()), all(softmax_cases()), all(words_cases());
+  all(similarity_cases()), all(softmax_cases()), all(words_cases()), all(crop_cases());
 }
 
 }  // namespace detrack::test
