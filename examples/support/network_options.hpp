@@ -3,82 +3,31 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdint>
-#include <cstdio>
-#include <filesystem>
 #include <memory>
 #include <string>
 
-#include "detrack/model/initialise.hpp"
-#include "detrack/track/model_network.hpp"
+#include "detrack/track/network.hpp"
 #include "detrack/track/options.hpp"
 
 namespace detrack::program {
 
 class NetworkOptions {
  public:
-  void add_to(CLI::App& app) {
-    auto* weights = app.add_option("--weights", weights_, "Weights file (safetensors with a detrack.config)");
-    app.add_option("--random-weights", preset_,
-                   "Instead of a file: random weights of a preset (detrack-n128, -t256, -s256, -b256, -b384), to measure "
-                   "speed; it cannot track")
-        ->excludes(weights);
-    app.add_option("--device", device_, "Where the network runs: cpu or cuda")->capture_default_str();
-    app.add_option("--threads", threads_, "CPU threads; 0: all of the machine's")->capture_default_str();
-    app.add_option("--memory", memory_,
-                   "When a view of the target becomes a template: gated (IoU score > 0.75 and softmax score > 0.9), always, "
-                   "or fixed (never)")
-        ->check(CLI::IsMember({"gated", "always", "fixed"}));
-    app.add_option("--trajectory", trajectory_, "Previous boxes given to the network; by default what it was trained for");
-    app.add_flag("--hold-when-lost", hold_, "While the target is lost, keep its box and memories and widen the search crop");
-  }
+  void add_to(CLI::App& app);
 
   bool given() const { return !weights_.empty() || !preset_.empty(); }
   int threads() const { return threads_; }
   /// File name without its ending, or the preset's name.
-  std::string name() const {
-    return preset_.empty() ? std::filesystem::path(weights_).stem().string() : preset_ + "-random";
-  }
-
+  std::string name() const;
   /// Tells weights files apart: size and a hash of every byte. Errors: io.
-  std::string fingerprint() const {
-    if (!preset_.empty()) return preset_ + ", seed 1";
-    const MappedFile file{std::filesystem::path(weights_)};
-    std::uint64_t hash = 14695981039346656037u;  // FNV-1a
-    for (const std::byte b : file.bytes()) hash = (hash ^ static_cast<std::uint64_t>(b)) * 1099511628211u;
-    char text[64];
-    std::snprintf(text, sizeof text, "%zu bytes, %016llx", file.bytes().size(), static_cast<unsigned long long>(hash));
-    return text;
-  }
+  std::string fingerprint() const;
   /// The options that change boxes, --memory aside, for telling runs apart.
-  std::string text() const {
-    return "trajectory " + std::to_string(trajectory_) + (hold_ ? ", hold when lost" : "") + ", device " + device_;
-  }
+  std::string text() const;
 
   /// Errors: argument, not_available, and those of the weights file.
-  std::shared_ptr<const Network> load() const {
-    if (device_ != "cpu" && device_ != "cuda") fail(ErrorCode::argument, "--device: expected cpu or cuda, got ", device_);
-    if (device_ == "cuda")
-      fail(ErrorCode::not_available, "--device cuda: this program was built without the CUDA backend; use --device cpu");
-    if (!given()) fail(ErrorCode::argument, "--weights: expected a weights file (or --random-weights PRESET), got none");
-    if (preset_.empty()) return load_network(weights_);
-    std::fprintf(stderr, "Random weights of %s, seed 1: the boxes mean nothing.\n", preset_.c_str());
-    DeTrack<float> model(preset(preset_));
-    initialise(model, 1);
-    return cpu_network(std::move(model));
-  }
-
+  std::shared_ptr<const Network> load() const;
   /// `mode` holds unless --memory was given.
-  TrackerOptions tracker_options(VisualMemoryOptions::Mode mode) const {
-    TrackerOptions options;
-    options.threads = threads_;
-    options.visual_memory.mode = mode;
-    for (const auto known :
-         {VisualMemoryOptions::Mode::gated, VisualMemoryOptions::Mode::always, VisualMemoryOptions::Mode::fixed})
-      if (memory_ == to_string(known)) options.visual_memory.mode = known;
-    options.confidence.hold_when_lost = hold_;
-    if (trajectory_ >= 0) options.trajectory = trajectory_;
-    return options;
-  }
+  TrackerOptions tracker_options(VisualMemoryOptions::Mode mode) const;
 
  private:
   std::string weights_, preset_, device_ = "cpu", memory_;

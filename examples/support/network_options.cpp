@@ -1,0 +1,71 @@
+// The one place where the programs compile the model.
+#include "examples/support/network_options.hpp"
+
+#include <cstdio>
+#include <filesystem>
+
+#include "detrack/io/mapped_file.hpp"
+#include "detrack/model/initialise.hpp"
+#include "detrack/track/model_network.hpp"
+
+namespace detrack::program {
+
+void NetworkOptions::add_to(CLI::App& app) {
+  auto* weights = app.add_option("--weights", weights_, "Weights file (safetensors with a detrack.config)");
+  app.add_option("--random-weights", preset_,
+                 "Instead of a file: random weights of a preset (detrack-n128, -t256, -s256, -b256, -b384), to measure "
+                 "speed; it cannot track")
+      ->excludes(weights);
+  app.add_option("--device", device_, "Where the network runs: cpu or cuda")->capture_default_str();
+  app.add_option("--threads", threads_, "CPU threads; 0: all of the machine's")->capture_default_str();
+  app.add_option("--memory", memory_,
+                 "When a view of the target becomes a template: gated (IoU score > 0.75 and softmax score > 0.9), always, "
+                 "or fixed (never)")
+      ->check(CLI::IsMember({"gated", "always", "fixed"}));
+  app.add_option("--trajectory", trajectory_, "Previous boxes given to the network; by default what it was trained for");
+  app.add_flag("--hold-when-lost", hold_, "While the target is lost, keep its box and memories and widen the search crop");
+}
+
+std::string NetworkOptions::name() const {
+  return preset_.empty() ? std::filesystem::path(weights_).stem().string() : preset_ + "-random";
+}
+
+std::string NetworkOptions::fingerprint() const {
+  if (!preset_.empty()) return preset_ + ", seed 1";
+  const MappedFile file{std::filesystem::path(weights_)};
+  std::uint64_t hash = 14695981039346656037u;  // FNV-1a
+  for (const std::byte b : file.bytes()) hash = (hash ^ static_cast<std::uint64_t>(b)) * 1099511628211u;
+  char text[64];
+  std::snprintf(text, sizeof text, "%zu bytes, %016llx", file.bytes().size(), static_cast<unsigned long long>(hash));
+  return text;
+}
+
+std::string NetworkOptions::text() const {
+  return "trajectory " + std::to_string(trajectory_) + (hold_ ? ", hold when lost" : "") + ", device " + device_;
+}
+
+std::shared_ptr<const Network> NetworkOptions::load() const {
+  if (device_ != "cpu" && device_ != "cuda") fail(ErrorCode::argument, "--device: expected cpu or cuda, got ", device_);
+  if (device_ == "cuda")
+    fail(ErrorCode::not_available, "--device cuda: this program was built without the CUDA backend; use --device cpu");
+  if (!given()) fail(ErrorCode::argument, "--weights: expected a weights file (or --random-weights PRESET), got none");
+  if (preset_.empty()) return load_network(weights_);
+  std::fprintf(stderr, "Random weights of %s, seed 1: the boxes mean nothing.\n", preset_.c_str());
+  DeTrack<float> model(preset(preset_));
+  initialise(model, 1);
+  return cpu_network(std::move(model));
+}
+
+TrackerOptions NetworkOptions::tracker_options(VisualMemoryOptions::Mode mode) const {
+  TrackerOptions options;
+  options.threads = threads_;
+  options.visual_memory.mode = mode;
+  for (const auto known :
+       {VisualMemoryOptions::Mode::gated, VisualMemoryOptions::Mode::always, VisualMemoryOptions::Mode::fixed})
+    if (memory_ == to_string(known)) options.visual_memory.mode = known;
+  options.confidence.hold_when_lost = hold_;
+  if (trajectory_ >= 0) options.trajectory = trajectory_;
+  return options;
+}
+
+}  // namespace detrack::program
