@@ -95,7 +95,11 @@ class Run {
           return more();
         });
     } catch (...) {
-      close();  // the results so far are worth keeping
+      try {
+        close();  // the results so far are worth keeping
+      } catch (const std::exception& error) {
+        std::fprintf(stderr, "track: %s\n", error.what());
+      }
       throw;
     }
     const double seconds = seconds_since(begin_);

@@ -1,4 +1,4 @@
-// What is drawn on a frame: each target's box in a colour of its own, dashed states in words, and the denoising steps.
+// What is drawn on a frame: each target's box in a colour of its own, its score and state, and the denoising steps.
 #pragma once
 
 #include <algorithm>
@@ -18,6 +18,9 @@ inline Colour target_colour(std::size_t target) {
   return colours[target % std::size(colours)];
 }
 
+/// Red, for uncertain and lost targets.
+inline constexpr Colour kDoubtful{200, 30, 30};
+
 /// Line width and letter size that suit a frame of this height.
 inline int overlay_scale(std::int64_t height) {
   return static_cast<int>(std::clamp<std::int64_t>(height / 360, 1, 8));
@@ -32,21 +35,29 @@ inline Colour step_colour(std::size_t step, std::size_t steps) {
   return {static_cast<std::uint8_t>(100 + 155 * std::min(1.0, 2 * at)), part(0.2, 1), part(0.75, 1.6)};
 }
 
-inline void draw_result(Image& image, const TrackResult& result, std::size_t target, bool labelled) {
+/// The box alone, in its target's colour, or red where the target is uncertain or lost; `scale` is the picture's.
+inline void draw_box(Image& image, const TrackResult& result, std::size_t target, double scale = 1) {
+  const Box box{result.box.x * scale, result.box.y * scale, result.box.w * scale, result.box.h * scale};
+  draw_rectangle(image, box, result.state == TargetState::tracking ? target_colour(target) : kDoubtful,
+                 2 * overlay_scale(image.height()));
+}
+
+/// Denoising steps, box, and the target's number, score and state beside it.
+inline void draw_result(Image& image, const TrackResult& result, std::size_t target) {
   const int scale = overlay_scale(image.height());
   for (std::size_t j = 0; j < result.steps.size(); ++j)
     draw_rectangle(image, result.steps[j], step_colour(j, result.steps.size()), scale);
-  const Colour colour = result.state == TargetState::tracking ? target_colour(target) : Colour{220, 50, 47};
-  draw_rectangle(image, result.box, colour, 2 * scale);
-  if (!labelled) return;
+  draw_box(image, result, target);
+  const bool certain = result.state == TargetState::tracking;
   char text[64];
-  std::snprintf(text, sizeof text, "%zu %.2f %s", target + 1, result.score,
-                result.state == TargetState::tracking ? "" : std::string(to_string(result.state)).c_str());
-  const auto size = text_size(text, scale);
+  std::snprintf(text, sizeof text, "%zu %.2f%s", target + 1, result.score,
+                certain ? "" : (" " + std::string(to_string(result.state))).c_str());
+  const ImageSize size = text_size(text, scale);
   const auto left = static_cast<std::int64_t>(result.box.x);
-  const auto top = static_cast<std::int64_t>(result.box.y) - size.height - 4 * scale;
-  draw_label(image, std::clamp<std::int64_t>(left, 0, std::max<std::int64_t>(0, image.width() - size.width)),
-             top >= 0 ? top : static_cast<std::int64_t>(result.box.bottom()) + 2 * scale, text, {0, 0, 0}, colour, scale);
+  const auto top = static_cast<std::int64_t>(result.box.y) - size.height - 5 * scale;
+  draw_label(image, std::clamp<std::int64_t>(left, 0, std::max<std::int64_t>(0, image.width() - size.width - 5 * scale)),
+             top >= 0 ? top : static_cast<std::int64_t>(result.box.bottom()) + 2 * scale, text,
+             certain ? Colour{0, 0, 0} : Colour{255, 255, 255}, certain ? target_colour(target) : kDoubtful, scale);
 }
 
 }  // namespace detrack::program

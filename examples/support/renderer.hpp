@@ -58,7 +58,8 @@ class Renderer {
     stop();
     if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
     if (writer_) writer_->finish();
-    if (options_.contact_sheet.empty() || tiles_.empty()) return;
+    if (options_.contact_sheet.empty() || !last_) return;
+    if (tiles_.back().frame != frames_ - 1) add_tile(frames_ - 1, *last_);
     ContactSheet sheet(options_.title, {tiles_[0].image.width(), tiles_[0].image.height()});
     for (std::size_t i = 0; i < options_.tiles && i < tiles_.size(); ++i) {
       // The first and the last frame, and between them evenly.
@@ -113,12 +114,17 @@ class Renderer {
     }
   }
 
-  void draw(const Item& item) {
-    to_rgb(item.frame.image, canvas_);
-    for (std::size_t i = 0; i < item.results.size(); ++i) draw_result(canvas_, item.results[i], i, true);
+  void draw(Item& item) {
     const std::int64_t number = frames_++;
-    if (!options_.contact_sheet.empty()) keep_tile(number, item);
+    if (!options_.contact_sheet.empty() && number % every_ == 0) add_tile(number, item);
+    write(number, item);
+    if (!options_.contact_sheet.empty()) last_ = std::move(item);
+  }
+
+  void write(std::int64_t number, const Item& item) {
     if (options_.video.empty()) return;
+    to_rgb(item.frame.image, canvas_);
+    for (std::size_t i = 0; i < item.results.size(); ++i) draw_result(canvas_, item.results[i], i);
     if (options_.video.has_extension()) {
       if (!writer_)
         writer_ = std::make_unique<VideoWriter>(options_.video, canvas_.width(), canvas_.height(), options_.frame_rate);
@@ -131,19 +137,20 @@ class Renderer {
     }
   }
 
-  /// Keeps every `every_`th frame; when there are twice as many as wanted, every second of them goes. The last one of all is
-  /// always there.
-  void keep_tile(std::int64_t number, const Item& item) {
-    if (!tiles_.empty() && tiles_.back().frame % every_ != 0) tiles_.pop_back();
-    const ImageSize size = fit({canvas_.width(), canvas_.height()}, {360, 360});
-    const double score = item.results.empty() ? 0 : item.results[0].score;
+  /// Every `every_`th frame is kept; when there are several times as many as wanted, every second of them goes.
+  void add_tile(std::int64_t number, const Item& item) {
+    const ImageView& frame = item.frame.image;
+    const ImageSize size = fit({frame.width(), frame.height()}, {360, 360});
+    Image tile = resize(to_rgb(frame), size.width, size.height);
+    for (std::size_t i = 0; i < item.results.size(); ++i)
+      draw_box(tile, item.results[i], i, static_cast<double>(size.width) / static_cast<double>(frame.width()));
     char caption[64];
     std::snprintf(caption, sizeof caption, number == 0 ? "frame %lld, given" : "frame %lld, score %.2f",
-                  static_cast<long long>(item.frame.index), score);
-    tiles_.push_back({number, resize(canvas_, size.width, size.height), caption});
+                  static_cast<long long>(item.frame.index), item.results.empty() ? 0.0 : item.results[0].score);
+    tiles_.push_back({number, std::move(tile), caption});
     if (tiles_.size() <= 4 * options_.tiles) return;
     every_ *= 2;
-    std::erase_if(tiles_, [&](const Tile& tile) { return tile.frame % every_ != 0 && tile.frame != number; });
+    std::erase_if(tiles_, [&](const Tile& kept) { return kept.frame % every_ != 0; });
   }
 
   RenderOptions options_;
@@ -156,6 +163,7 @@ class Renderer {
   Image canvas_;
   std::unique_ptr<VideoWriter> writer_;
   std::vector<Tile> tiles_;
+  std::optional<Item> last_;
   std::int64_t frames_ = 0, every_ = 1;
   std::thread thread_;
 };
