@@ -111,9 +111,10 @@ class Evaluator {
       record.set("layout", options_.save_layout);
       record.claim(runner.save);
     }
-    std::printf("%zu sequences of %s (%s), %d at a time with %d thread%s each\n", dataset_.sequences.size(),
+    std::printf("%zu sequences of %s (%s), %d at a time with %d thread%s each; templates: %s\n", dataset_.sequences.size(),
                 options_.dataset.c_str(), std::string(to_string(dataset_.layout)).c_str(), runner.jobs,
-                runner.tracker.threads, runner.tracker.threads == 1 ? "" : "s");
+                runner.tracker.threads, runner.tracker.threads == 1 ? "" : "s",
+                std::string(to_string(runner.tracker.visual_memory.mode)).c_str());
     SequenceRunner sequences(network, dataset_.sequences, runner);
     auto results = sequences.run();
     failures_ = sequences.failures();
@@ -149,9 +150,13 @@ class Evaluator {
   void report(const std::vector<Scored>& all) const {
     Report report;
     for (const Scored& scored : all) report.evaluations.push_back(scored.evaluation);
-    report.film_strips = film_strips(dataset_, all[0].results, all[0].evaluation, options_.film_strips, options_.quiet);
+    report.facts = {{"dataset", options_.dataset},
+                    {options_.results.empty() ? "weights" : "results",
+                     options_.results.empty() ? options_.network.name() : options_.results}};
+    report.strips = film_strips(dataset_, all[0].results, all[0].evaluation, options_.film_strips, options_.quiet);
     const auto path = std::filesystem::path(options_.report) / "report.html";
-    write_report(path, report);
+    report.strip_legend = "white: true box; orange: the tracker's";
+    write_report(report, path);
     std::printf("%s\n", path.c_str());
   }
 

@@ -173,7 +173,8 @@ class Run {
                 seconds, targets_->describe().c_str(), interrupted() ? " (stopped)" : "");
     if (!network_times_.empty()) {
       std::printf("  network     %s\n", network_times_.text().c_str());
-      std::printf("  update      %s (crop, network, memories)\n", update_times_.text().c_str());
+      std::printf("  update      %s, %.1f %% of it besides the network\n", update_times_.text().c_str(),
+                  100 * (1 - network_times_.mean() / update_times_.mean()));
       std::printf("  end to end  %8.2f ms mean,%40.1f frames/s (decoding, update, output)\n",
                   1e3 * seconds / static_cast<double>(frames_), static_cast<double>(frames_) / seconds);
     }

@@ -2,8 +2,9 @@
 #pragma once
 
 #include <algorithm>
-#include <cstdio>
+#include <cmath>
 #include <numeric>
+#include <string>
 #include <vector>
 
 #include "detrack/data/dataset.hpp"
@@ -53,9 +54,10 @@ inline std::vector<FilmStrip> film_strips(const Dataset& dataset, const std::vec
         };
         draw(sequence->truth_at(frame), {255, 255, 255});
         if (frame < boxes.size()) draw(boxes[frame], {255, 140, 0});
-        strip.tiles.push_back({.jpeg = encode_jpeg(tile, 75),
-                               .frame = static_cast<std::int64_t>(frame),
-                               .iou = frame < scores.overlaps.size() ? scores.overlaps[frame] : std::nan("")});
+        const auto jpeg = encode_jpeg(tile, 75);
+        strip.tiles.push_back({std::string(reinterpret_cast<const char*>(jpeg.data()), jpeg.size()),
+                               static_cast<std::int64_t>(frame),
+                               frame < scores.overlaps.size() ? scores.overlaps[frame] : std::nan("")});
       } catch (const Error&) {
         continue;  // the scores do not depend on it, and the report shows that a tile is missing
       }
