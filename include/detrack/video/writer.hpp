@@ -216,7 +216,7 @@ class VideoWriter {
     frame->color_range = codec_->color_range;
     scaler_.reset(sws_getCachedContext(
         scaler_.release(), source->width, source->height, static_cast<AVPixelFormat>(source->format), source->width,
-        source->height, codec_->pix_fmt, SWS_BICUBIC | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INP, nullptr, nullptr, nullptr));
+        source->height, codec_->pix_fmt, SWS_BILINEAR | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INP, nullptr, nullptr, nullptr));
     if (!scaler_) throw std::bad_alloc();
     const int* matrix = sws_getCoefficients(high_definition() ? SWS_CS_ITU709 : SWS_CS_ITU601);
     sws_setColorspaceDetails(scaler_.get(), matrix, source->color_range == AVCOL_RANGE_JPEG, matrix, 0, 0, 1 << 16, 1 << 16);
