@@ -39,9 +39,7 @@ double seconds_since(Clock::time_point begin) {
 /// The first frame with a grid on it, from which a person reads the box.
 int select_box(const Options& options) {
   const auto source = options.source.open();
-  const auto frame = source->next();
-  if (!frame) fail(ErrorCode::format, source->name(), ": expected a frame, got none");
-  save_image(options.select, pixel_grid(frame->image));
+  save_image(options.select, pixel_grid(options.source.first_of(*source).image));
   std::printf(
       "%s: frame %lld with a grid, labelled in pixels. Read off the target's left, top, width and height, then run\n"
       "  track %s --weights WEIGHTS --box x,y,w,h --out boxes.txt --render out.mp4\n",
@@ -110,12 +108,11 @@ class Run {
 
  private:
   void first_frame() {
-    const auto frame = source_->next();
-    if (!frame) fail(ErrorCode::format, source_->name(), ": expected a frame, got none");
+    const Frame frame = options_.source.first_of(*source_);
     std::vector<TrackResult> results;
     for (std::size_t i = 0; i < boxes_.size(); ++i) {
       const auto begin = Clock::now();
-      targets_->init(i, frame->image, boxes_[i]);
+      targets_->init(i, frame.image, boxes_[i]);
       results.push_back({.box = boxes_[i], .score = 1, .iou = 1});
       results.back().timings.update = seconds_since(begin);
     }
@@ -131,7 +128,7 @@ class Run {
                                                        {"runs_on", targets_->describe()},
                                                        {"first_box", program::to_json(boxes_[i])}});
     }
-    take(*frame, results);
+    take(frame, results);
   }
 
   bool more() const { return !interrupted() && (options_.source.count() == 0 || frames_ < options_.source.count()); }

@@ -49,10 +49,15 @@ class SourceOptions {
       source = std::make_unique<ImageFolder>(folder_);
     else
       source = std::make_unique<Camera>("/dev/video" + std::to_string(camera_));
-    if (const std::int64_t skipped = source->skip(start_); skipped < start_)
-      fail(ErrorCode::argument, source->name(), ": --start: expected at most the ", skipped, " frames there are, got ",
-           start_);
+    source->skip(start_);
     return std::make_unique<PrefetchSource>(std::move(source));
+  }
+
+  /// The first frame of an opened source. Errors: argument (--start is beyond the end); format (there is none); as open().
+  Frame first_of(FrameSource& source) const {
+    if (auto frame = source.next()) return *std::move(frame);
+    if (start_ > 0) fail(ErrorCode::argument, source.name(), ": --start: expected a frame ", start_, ", got the end");
+    fail(ErrorCode::format, source.name(), ": expected a frame, got none");
   }
 
   std::int64_t start() const { return start_; }

@@ -20,9 +20,9 @@ namespace {
 namespace fs = std::filesystem;
 
 /// Two sequences of ten and six frames in the plain layout; the target of the second is absent in its frame 3.
-class Workshop {
+class DatasetWorkshop {
  public:
-  Workshop() {
+  DatasetWorkshop() {
     Config config = detrack::test::small_config();
     DeTrack<float> model(config);
     detrack::test::randomise(model);
@@ -74,7 +74,7 @@ class Workshop {
 }  // namespace
 
 TEST_CASE("evaluate: result files are scored, compared, and reported") {
-  const Workshop work;
+  const DatasetWorkshop work;
   work.add_results("good", 4, ",");   // overlap 12 / 20
   work.add_results("bad", 12, "\t");  // overlap 4 / 28
   const Outcome outcome =
@@ -99,7 +99,7 @@ TEST_CASE("evaluate: result files are scored, compared, and reported") {
 }
 
 TEST_CASE("evaluate: runs the tracker, saves result files, and does not run twice what is complete") {
-  const Workshop work;
+  const DatasetWorkshop work;
   const std::string run = "--weights w.safetensors --dataset data --protocol otb --save results ";
   Outcome outcome = work.evaluate(run + "--report report --jobs 2");
   CHECK_MESSAGE(outcome.status == 0, outcome.output);
@@ -130,7 +130,7 @@ TEST_CASE("evaluate: runs the tracker, saves result files, and does not run twic
 }
 
 TEST_CASE("evaluate: a sequence that cannot be read is named; the others are scored; status 2") {
-  const Workshop work;
+  const DatasetWorkshop work;
   std::ofstream(work.at("data/walk/img/000005.jpg")) << "no picture";
   const Outcome outcome = work.evaluate("--weights w.safetensors --dataset data --protocol otb --save results");
   CHECK(outcome.status == 2);
@@ -141,7 +141,7 @@ TEST_CASE("evaluate: a sequence that cannot be read is named; the others are sco
 }
 
 TEST_CASE("evaluate: what cannot be used is named, status 2") {
-  const Workshop work;
+  const DatasetWorkshop work;
   work.add_results("good", 4, ",");
   const auto rejects = [&](const std::string& arguments, std::initializer_list<const char*> words) {
     const Outcome outcome = work.evaluate(arguments);

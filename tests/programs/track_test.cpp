@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "detrack/image/image_files.hpp"
 #include "detrack/image/stb.hpp"
 #include "detrack/model/weights_file.hpp"
 #include "detrack/video/reader.hpp"
@@ -36,9 +37,9 @@ Image square_frame(std::int64_t t, std::int64_t width = 96, std::int64_t height 
 }
 
 /// A folder with weights, twelve pictures and the same frames as a video.
-class Workshop {
+class ClipWorkshop {
  public:
-  Workshop() {
+  ClipWorkshop() {
     Config config = detrack::test::small_config();
     config.trajectory_used = 2;
     DeTrack<float> model(config);
@@ -81,7 +82,7 @@ const std::string kRun = "--weights w.safetensors --box 20,24,16,16 ";
 }  // namespace
 
 TEST_CASE("track: boxes, times and scores of every frame, the same every time") {
-  const Workshop work;
+  const ClipWorkshop work;
   const Outcome outcome = work.track(kRun + "--frames frames --out boxes.txt --times times.txt --json all.json");
   CHECK_MESSAGE(outcome.status == 0, outcome.output);
   CHECK(outcome.says("frame 11"));
@@ -115,7 +116,7 @@ TEST_CASE("track: boxes, times and scores of every frame, the same every time") 
 }
 
 TEST_CASE("track: a part of a video, drawn into a video, a folder and a contact sheet") {
-  const Workshop work;
+  const ClipWorkshop work;
   Outcome outcome = work.track(kRun +
                                "--video clip.mp4 --start 3 --frames-count 6 --out boxes.txt --render out.mp4 "
                                "--contact-sheet sheet.png --tiles 4 --show-denoising");
@@ -138,7 +139,7 @@ TEST_CASE("track: a part of a video, drawn into a video, a folder and a contact 
 }
 
 TEST_CASE("track: several targets have their own files and do not disturb each other") {
-  const Workshop work;
+  const ClipWorkshop work;
   CHECK(work.track(kRun + "--box 40,10,20,20 --frames frames --out both.txt --json both.json").status == 0);
   CHECK(work.lines("both.1.txt").size() == 12);
   CHECK(work.lines("both.2.txt").at(0) == "40.000,10.000,20.000,20.000");
@@ -147,7 +148,7 @@ TEST_CASE("track: several targets have their own files and do not disturb each o
 }
 
 TEST_CASE("track --select: a picture to read the box from, and the command to run next") {
-  const Workshop work;
+  const ClipWorkshop work;
   Outcome outcome = work.track("--frames frames --select");
   CHECK_MESSAGE(outcome.status == 0, outcome.output);
   CHECK(outcome.says("--frames 'frames'"));
@@ -160,7 +161,7 @@ TEST_CASE("track --select: a picture to read the box from, and the command to ru
 }
 
 TEST_CASE("track: what cannot be used is named, status 2, and what was tracked stays") {
-  const Workshop work;
+  const ClipWorkshop work;
   const auto rejects = [&](const std::string& arguments, std::initializer_list<const char*> words) {
     const Outcome outcome = work.track(arguments);
     CAPTURE(arguments);
@@ -209,14 +210,14 @@ TEST_CASE("track: what cannot be used is named, status 2, and what was tracked s
 }
 
 TEST_CASE("track: a box that is refused leaves the files of an earlier run") {
-  const Workshop work;
+  const ClipWorkshop work;
   std::ofstream(work.at("boxes.txt")) << "precious\n";
   CHECK(work.track("--weights w.safetensors --frames frames --box 500,5,5,5 --out boxes.txt").status == 2);
   CHECK(work.text("boxes.txt") == "precious\n");
 }
 
 TEST_CASE("track: random weights of a preset run, and say what they are") {
-  const Workshop work;
+  const ClipWorkshop work;
   const Outcome outcome = work.track("--random-weights detrack-n128 --box 20,24,16,16 --frames frames --frames-count 3");
   CHECK_MESSAGE(outcome.status == 0, outcome.output);
   CHECK(outcome.says("the boxes mean nothing"));
