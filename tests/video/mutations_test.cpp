@@ -45,7 +45,8 @@ TEST_CASE("mutations: no frame of a file with an index is lost without a word") 
   constexpr int count = 26;
   for (const char* codec : {"libx264", "mpeg4"}) {
     const std::string path = (folder / "a.mp4").string(), damaged_path = (folder / "b.mp4").string();
-    encode(path, {.codec = codec, .options = {{"g", "12"}, {"bf", "2"}}}, count, [](int i) { return test::numbered(i); });
+    test::encode(path, {.codec = codec, .options = {{"g", "12"}, {"bf", "2"}}}, count,
+                 [](int i) { return test::numbered(i); });
     std::vector<std::pair<std::size_t, std::size_t>> packets;  // position and size
     {
       detail::AvOptions options;
