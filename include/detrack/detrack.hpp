@@ -5,6 +5,7 @@
 #include "detrack/cpu/backend.hpp"
 #include "detrack/data/open_dataset.hpp"
 #include "detrack/eval/evaluate.hpp"
+#include "detrack/eval/report.hpp"
 #include "detrack/eval/result_files.hpp"
 #include "detrack/eval/summary.hpp"
 #include "detrack/image/convert.hpp"
