@@ -85,13 +85,15 @@ class Run {
     begin_ = Clock::now();
     try {
       first_frame();
-      if (more())
+      if (more()) {
         track_frames(*targets_, *source_, [&](const TrackProgress& at) {
           take(at.frame, at.results);
           network_times_.add(at.results[0].timings.network);
           update_times_.add(at.results[0].timings.update);
           return more();
         });
+        if (more() && source_->ended_early()) fail_early();
+      }
     } catch (...) {
       try {
         close();  // the results so far are worth keeping
@@ -132,6 +134,13 @@ class Run {
   }
 
   bool more() const { return !interrupted() && (options_.source.count() == 0 || frames_ < options_.source.count()); }
+
+  [[noreturn]] void fail_early() const {
+    const std::int64_t frames = options_.source.start() + frames_;
+    const auto listed = source_->frame_count();
+    fail(ErrorCode::format, source_->name(), ": ends after frame ", frames - 1, ": its index lists ",
+         listed ? std::to_string(*listed) + " frames" : "more", ", the file is cut off");
+  }
 
   void take(const Frame& frame, std::span<const TrackResult> results) {
     for (std::size_t i = 0; i < results.size(); ++i) outputs_[i].write(frame.index, results[i]);

@@ -208,6 +208,24 @@ TEST_CASE("track: what cannot be used is named, status 2, and what was tracked s
   breaks("--frames frames", 4, {"frames/5.png"});
 }
 
+TEST_CASE("track: a video that is cut off: what it held is tracked, then an error names file and frame") {
+  const ClipWorkshop work;
+  VideoWriter video(work.at("long.avi"), 96, 64, 25);
+  for (int t = 0; t < 60; ++t) video.write(square_frame(t % 20));
+  video.finish();
+  auto bytes = detrack::test::read_file(work.at("long.avi"));
+  bytes.resize(bytes.size() * 6 / 10);
+  detrack::test::write_file(work.at("long.avi"), bytes);
+  const Outcome outcome = work.track(kRun + "--video long.avi --out boxes.txt");
+  CAPTURE(outcome.output);
+  CHECK(outcome.status == 2);
+  CHECK(outcome.says("long.avi"));
+  CHECK(outcome.says("frame "));
+  const std::size_t kept = work.lines("boxes.txt").size();
+  CHECK(kept > 5);
+  CHECK(kept < 60);
+}
+
 TEST_CASE("track: a box that is refused leaves the files of an earlier run") {
   const ClipWorkshop work;
   std::ofstream(work.at("boxes.txt")) << "precious\n";

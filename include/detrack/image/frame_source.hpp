@@ -33,6 +33,8 @@ class FrameSource {
   virtual std::string name() const = 0;
   /// How many frames there are, where that is known before reading them (a container may be wrong about it).
   virtual std::optional<std::int64_t> frame_count() const { return {}; }
+  /// After the last frame: whether the source promised more than it held, because it was cut off or lost some.
+  virtual bool ended_early() const { return false; }
   /// Frames per second of the recording; 0 where there is no such thing.
   virtual double frame_rate() const { return 0; }
 };

@@ -61,6 +61,10 @@ class PrefetchSource final : public FrameSource {
   std::string name() const override { return name_; }
   std::optional<std::int64_t> frame_count() const override { return frame_count_; }
   double frame_rate() const override { return frame_rate_; }
+  bool ended_early() const override {
+    const std::lock_guard lock(mutex_);
+    return frames_.empty() && ended_early_;
+  }
 
  private:
   /// The thread: the only user of source_ from here on.
@@ -84,7 +88,7 @@ class PrefetchSource final : public FrameSource {
         if (more)
           frames_.push_back(std::move(*frame));
         else
-          ended_ = true, error_ = error;
+          ended_ = true, error_ = error, ended_early_ = source_->ended_early();
       }
       filled_.notify_one();
       if (!more) return;
@@ -97,11 +101,11 @@ class PrefetchSource final : public FrameSource {
   std::optional<std::int64_t> frame_count_;
   double frame_rate_ = 0;
 
-  std::mutex mutex_;  ///< guards what follows
+  mutable std::mutex mutex_;  ///< guards what follows
   std::condition_variable room_, filled_;
   std::deque<Frame> frames_;
   std::exception_ptr error_;
-  bool ended_ = false, stop_ = false;
+  bool ended_ = false, ended_early_ = false, stop_ = false;
 
   std::thread thread_;  ///< last: it uses everything above
 };

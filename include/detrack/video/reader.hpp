@@ -52,7 +52,7 @@ class VideoReader final : public FrameSource {
 
   /// After the last frame: whether the file was cut off, or fewer frames came out than its index lists. Known for MP4 and
   /// AVI; where frame_count() is unknown, damage may take whole frames away unnoticed.
-  bool ended_early() const { return stream_.ended_early(); }
+  bool ended_early() const override { return stream_.ended_early(); }
 
  private:
   static detail::Av<AVFormatContext> open(const std::string& path) {
