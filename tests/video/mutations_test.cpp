@@ -1,7 +1,10 @@
 // Damaged files: whatever they hold, there are frames or a detrack::Error, in bounded time.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "detrack/core/rng.hpp"
 #include "detrack/video/reader.hpp"
@@ -36,6 +39,47 @@ test::Bytes damaged(test::Bytes bytes, std::uint64_t index) {
 }
 
 }  // namespace
+
+TEST_CASE("mutations: no frame of a file with an index is lost without a word") {
+  const test::TemporaryFolder folder;
+  constexpr int count = 26;
+  for (const char* codec : {"libx264", "mpeg4"}) {
+    const std::string path = (folder / "a.mp4").string(), damaged_path = (folder / "b.mp4").string();
+    test::encode(path, {.codec = codec, .options = {{"g", "12"}, {"bf", "2"}}}, count,
+                 [](int i) { return test::numbered(i); });
+    std::vector<std::pair<std::size_t, std::size_t>> packets;  // position and size
+    {
+      detail::AvOptions options;
+      detail::Av<AVFormatContext> input;
+      REQUIRE(detail::open_input(input, path, nullptr, options) >= 0);
+      const auto packet = detail::own(av_packet_alloc());
+      for (; av_read_frame(input.get(), packet.get()) >= 0; av_packet_unref(packet.get()))
+        packets.emplace_back(packet->pos, packet->size);
+    }
+    REQUIRE(packets.size() == count);
+    const test::Bytes good = test::read_file(path);
+    int errors = 0;
+    for (const auto& [position, size] : packets)
+      for (const bool all : {true, false})
+        for (const int threads : {1, 3}) {
+          test::Bytes bytes = good;
+          const std::size_t skipped = all ? 0 : size / 2;
+          std::fill_n(bytes.begin() + static_cast<std::ptrdiff_t>(position + skipped), size - skipped,
+                      all ? std::byte{0} : std::byte{0xff});
+          test::write_file(damaged_path, bytes);
+          CAPTURE(position);
+          VideoReader reader(damaged_path, {.threads = threads});
+          int frames = 0;
+          try {
+            while (reader.next()) ++frames;
+            CHECK((frames == count || reader.ended_early()));
+          } catch (const Error&) {
+            ++errors;
+          }
+        }
+    CHECK(errors > count);
+  }
+}
 
 TEST_CASE("mutations: frames or an error, nothing else") {
   const test::TemporaryFolder folder;

@@ -490,6 +490,20 @@ TEST_CASE("reader: damage that the decoder conceals costs no frame") {
   CHECK_FALSE(reader.ended_early());
 }
 
+TEST_CASE("reader: a transport stream that lost some of its packets goes on to its end") {
+  const TemporaryFolder folder;
+  encode(folder / "a.ts", {.codec = "mpeg2video", .options = {{"g", "5"}, {"b", "2000000"}}}, 40, numbered_frame);
+  test::Bytes bytes = test::read_file(folder / "a.ts");
+  const auto begin = bytes.begin() + static_cast<std::ptrdiff_t>(bytes.size() / 3 / 188 * 188);
+  bytes.erase(begin, begin + 188);
+  test::write_file(folder / "b.ts", bytes);
+  VideoReader reader(path_of(folder, "b.ts"));
+  const std::vector<int> found = numbers(reader);
+  CHECK(found.size() >= 39);
+  CHECK(found.back() == 39);
+  CHECK_FALSE(reader.ended_early());
+}
+
 TEST_CASE("reader: a recording that starts in the middle of a stream starts at its first key frame") {
   const TemporaryFolder folder;
   encode(folder / "a.ts", {.options = {{"g", "12"}, {"bf", "0"}, {"sc_threshold", "0"}}}, 60, numbered_frame);

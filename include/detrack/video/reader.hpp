@@ -25,7 +25,8 @@ struct VideoReaderOptions {
 /// mapping; pixels are taken as square. A Frame may be held, given to another thread and outlive the reader.
 ///
 /// Numbering: frame i is the i-th that the decoder delivers in order of display. Damage that the decoder conceals is not an
-/// error; a packet of which it makes no frame is one, so that no number is skipped, except in front of the first key frame.
+/// error; a packet of which it makes no frame is one, so that no number is skipped. Only broadcast and raw streams that were
+/// joined in their middle start at the first frame that can be decoded.
 class VideoReader final : public FrameSource {
  public:
   /// Errors: io (cannot be opened), format (not a video, no video stream, codec unknown, too large), argument (options).
@@ -49,8 +50,8 @@ class VideoReader final : public FrameSource {
   /// 0 for pictures.
   double frame_rate() const override { return stream_.frame_rate(); }
 
-  /// After the last frame: whether the file's index lists more than the file held, because it was cut off or lost some.
-  /// False where frame_count() is unknown.
+  /// After the last frame: whether the file was cut off, or fewer frames came out than its index lists. Known for MP4 and
+  /// AVI; where frame_count() is unknown, damage may take whole frames away unnoticed.
   bool ended_early() const { return stream_.ended_early(); }
 
  private:

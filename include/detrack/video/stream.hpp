@@ -55,6 +55,7 @@ class VideoStream {
     // FFmpeg makes up the rate of pictures, and would open more than a hundred of them to learn what the first one tells.
     pictures_ = std::strcmp(input_->iformat->name, "image2") == 0;
     if (!options_.live && !pictures_) probe();
+    joined_ = (input_->iformat->flags & (AVFMT_TS_DISCONT | AVFMT_NOTIMESTAMPS)) != 0;
     choose_stream();
     const auto place = static_cast<std::size_t>(stream_->index);
     count_packets(place < index_entries.size() ? index_entries[place] : 0);
@@ -86,7 +87,7 @@ class VideoStream {
 
   const std::string& name() const { return name_; }
   std::optional<std::int64_t> frame_count() const { return count_; }
-  bool ended_early() const { return ended_ && !failed_ && cut_off_; }
+  bool ended_early() const { return ended_ && !failed_ && (cut_off_ || (count_ && frames_ < *count_ - empty_packets_)); }
   double frame_rate() const {
     if (pictures_) return 0;
     const AVRational rate = av_guess_frame_rate(input_.get(), stream_, nullptr);
@@ -138,7 +139,8 @@ class VideoStream {
     codec_->pkt_timebase = stream_->time_base;
     codec_->thread_count = codec_threads(options_.threads);
     codec_->max_pixels = options_.max_pixels;
-    codec_->flags |= AV_CODEC_FLAG_UNALIGNED;  // crop exactly, not to the next aligned column
+    codec_->flags |= AV_CODEC_FLAG_UNALIGNED;                     // crop exactly, not to the next aligned column
+    if (!joined_) codec_->flags |= AV_CODEC_FLAG_OUTPUT_CORRUPT;  // broken frames count, too
     if (options_.live) {
       codec_->thread_type = FF_THREAD_SLICE;  // threads on frames delay each by as many
       codec_->flags |= AV_CODEC_FLAG_LOW_DELAY;
@@ -204,48 +206,61 @@ class VideoStream {
 
   /// Gives the decoder its next packet, or tells it that there are no more, and returns its answer.
   int feed(std::chrono::steady_clock::time_point deadline) {
-    if (!read(deadline)) {
+    if (!(options_.live ? read_newest(deadline) : read())) {
       cut_off_ = cut_off_ || packets_ < expected_packets_;
       return avcodec_send_packet(codec_.get(), nullptr);
     }
     key_seen_ = key_seen_ || (packet_->flags & AV_PKT_FLAG_KEY) != 0;
     last_dts_ = packet_->dts;
-    const int code = avcodec_send_packet(codec_.get(), packet_.get());
-    av_packet_unref(packet_.get());
-    return code;
+    return avcodec_send_packet(codec_.get(), packet_.get());
   }
 
-  /// The next packet of the stream into packet_, in live streams the newest there is; false at the end.
-  bool read(std::chrono::steady_clock::time_point deadline) {
-    const int most = options_.live && independent_ ? kMostWaiting : 1;
+  /// The next packet of the stream into packet_; false at the end. Reads one packet ahead, to know which one is the last.
+  bool read() {
+    if (!next_code_) next_code_ = read_packet(*next_);
+    if (*next_code_ < 0) {
+      if (*next_code_ != AVERROR_EOF) read_failure_ = *next_code_, cut_off_ = true;
+      return false;
+    }
+    std::swap(packet_, next_);
+    next_code_ = read_packet(*next_);
+    // A packet that the file's end cuts off is not there: a decoder would show half of it, or take it for damage.
+    cut_off_ = next_code_ == AVERROR_EOF && (packet_->flags & AV_PKT_FLAG_CORRUPT) != 0;
+    return !cut_off_;
+  }
+
+  /// The newest packet of those that wait into packet_, or the next one if they depend on each other; false at the end.
+  bool read_newest(std::chrono::steady_clock::time_point deadline) {
+    const int most = independent_ ? kMostWaiting : 1;
     int count = 0;
     while (count < most) {
-      av_packet_unref(fresh_.get());
-      const int code = av_read_frame(input_.get(), fresh_.get());
-      if (code == AVERROR(EAGAIN) && options_.live) {
-        if (count > 0) break;
+      const int code = read_packet(*next_);
+      if (code == AVERROR(EAGAIN) && count == 0) {
         if (std::chrono::steady_clock::now() > deadline)
           fail(ErrorCode::io, where(), ": expected a frame within ", options_.patience.count(), " ms, got none");
         std::this_thread::sleep_for(std::chrono::milliseconds(1));
         continue;
       }
-      if (code < 0) {
-        if (code != AVERROR_EOF) read_failure_ = code, cut_off_ = true;
-        break;
-      }
-      if (fresh_->stream_index != stream_->index) continue;
-      // A packet that the file's end cuts off is not there: a decoder would show half of it, or take it for damage.
-      if ((fresh_->flags & AV_PKT_FLAG_CORRUPT) != 0 && at_file_end()) {
-        cut_off_ = true;
-        break;
-      }
-      ++packets_;
-      // FFmpeg takes an empty packet for the end of the stream; in AVI it says that there is no new picture.
-      if (fresh_->size == 0 && fresh_->side_data_elems == 0) continue;
+      if (code < 0 && code != AVERROR(EAGAIN) && code != AVERROR_EOF) read_failure_ = code;
+      if (code < 0) break;
+      std::swap(packet_, next_);
       ++count;
-      std::swap(packet_, fresh_);
     }
     return count > 0;
+  }
+
+  /// FFmpeg's code for the next packet of the stream.
+  int read_packet(AVPacket& packet) {
+    for (;;) {
+      av_packet_unref(&packet);
+      const int code = av_read_frame(input_.get(), &packet);
+      if (code < 0) return code;
+      if (packet.stream_index != stream_->index) continue;
+      ++packets_;
+      // FFmpeg takes an empty packet for the end of the stream; in AVI it says that there is no new picture.
+      if (packet.size > 0 || packet.side_data_elems > 0) return 0;
+      ++empty_packets_;
+    }
   }
 
   /// Where a file is cut off, the decoder's last frames may be those behind frames that were lost. A lost packet is decoded
@@ -255,14 +270,10 @@ class VideoStream {
            (frame.pts != AV_NOPTS_VALUE && last_dts_ != AV_NOPTS_VALUE && frame.pts <= last_dts_);
   }
 
-  bool at_file_end() const {
-    return input_->pb && avio_feof(input_->pb) != 0;
-  }
-
   /// A packet of which the decoder makes nothing. That may be left out of a live stream, and in front of the first key frame
-  /// of a recording that starts in the middle of a stream; anywhere else a frame would be missing without a word.
+  /// of one that was joined in its middle; anywhere else a frame would be missing without a word.
   void cannot_decode(int code) {
-    if (options_.live || (frames_ == 0 && !key_seen_)) {
+    if (options_.live || (joined_ && frames_ == 0 && !key_seen_)) {
       last_failure_ = ": " + reason(code);
       return;
     }
@@ -286,15 +297,18 @@ class VideoStream {
   StreamOptions options_;
   Av<AVFormatContext> input_;
   Av<AVCodecContext> codec_;
-  Av<AVPacket> packet_ = own(av_packet_alloc()), fresh_ = own(av_packet_alloc());
+  Av<AVPacket> packet_ = own(av_packet_alloc()), next_ = own(av_packet_alloc());
+  std::optional<int> next_code_;  ///< of next_, once that has been read
   AVStream* stream_ = nullptr;
   RgbConverter to_rgb_;
   std::optional<std::int64_t> count_;
-  std::int64_t packets_ = 0, expected_packets_ = 0, frames_ = 0, width_ = 0, height_ = 0;
+  std::int64_t packets_ = 0, expected_packets_ = 0, empty_packets_ = 0, frames_ = 0, width_ = 0, height_ = 0;
   int read_failure_ = 0;
   std::int64_t last_dts_ = AV_NOPTS_VALUE;
   std::string last_failure_;
-  bool pictures_ = false, independent_ = false, key_seen_ = false, ended_ = false, failed_ = false, cut_off_ = false;
+  bool pictures_ = false;
+  bool joined_ = false;  ///< a broadcast or raw stream, which may start anywhere
+  bool independent_ = false, key_seen_ = false, ended_ = false, failed_ = false, cut_off_ = false;
 };
 
 }  // namespace detrack::detail
