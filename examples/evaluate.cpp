@@ -45,6 +45,13 @@ class Evaluator {
                              .subset = options.subset,
                              .pytracking_names = convention_ != Convention::toolkit});
     if (!options.sequences.empty()) keep_sequences(dataset_, options.sequences);
+    // GOT-10k bounds boxes to the frame; other layouts than its own do not say how large that is.
+    if (protocol_ == Protocol::got10k && convention_ == Convention::toolkit)
+      for (Sequence& sequence : dataset_.sequences)
+        if (!sequence.frame_size && !sequence.frames.empty()) {
+          const Image first = load_image(sequence.frames[0]);
+          sequence.frame_size = ImageSize{first.width(), first.height()};
+        }
     for (const std::string& warning : dataset_.warnings) std::fprintf(stderr, "warning: %s\n", warning.c_str());
   }
 
