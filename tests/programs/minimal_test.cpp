@@ -30,6 +30,8 @@ TEST_CASE("the README's first program is examples/minimal.cpp") {
   CHECK(readme.substr(begin, end - begin) == text_of(root / "examples/minimal.cpp"));
 }
 
+#ifdef DETRACK_MINIMAL  // the optimised build
+
 TEST_CASE("minimal: runs on weights and pictures, and says what is missing") {
   const detrack::test::TemporaryFolder folder;
   const std::string command = "cd '" + folder.path().string() + "' && '" DETRACK_MINIMAL "'";
@@ -48,3 +50,5 @@ TEST_CASE("minimal: runs on weights and pictures, and says what is missing") {
   CHECK_MESSAGE(outcome.status == 0, outcome.output);
   CHECK(outcome.says(" score 0."));
 }
+
+#endif
