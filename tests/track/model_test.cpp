@@ -17,8 +17,9 @@ using detrack::test::error_of;
 
 namespace {
 
-std::shared_ptr<const Network> small_network() {
+std::shared_ptr<const Network> small_network(std::int64_t layers = 2) {
   Config config = detrack::test::small_config();
+  config.depth = config.refine_layers = layers;
   config.templates = 3;
   config.trajectory_used = 2;
   DeTrack<float> model(config);
@@ -211,7 +212,7 @@ TEST_CASE("one network serves trackers in several threads") {
 }
 
 TEST_CASE("update allocates nothing after its first call, and 10,000 frames of nonsense leave memory flat") {
-  const auto network = small_network();
+  const auto network = small_network(1);
   TrackerOptions options = eager(2);
   options.confidence.hold_when_lost = true;
   MultiTracker targets(network, options);
