@@ -72,7 +72,7 @@ TEST_CASE("contact sheets refuse what they cannot show") {
   using test::error_of;
   CHECK(error_of(ErrorCode::argument, [] {
           ContactSheet("", {0, 5});
-        }) == "ContactSheet: tile: expected at least 1x1 pixels, got 0x5");
+        }) == "ContactSheet: tile: expected sides in [1, 1048576], got 0x5");
   CHECK(error_of(ErrorCode::argument, [] {
           ContactSheet("", {5, 5}, 0);
         }) == "ContactSheet: columns: expected at least 1, got 0");

@@ -40,7 +40,7 @@ TEST_CASE("conversion gives the bytes that kernels see, for every format, stride
   std::vector<std::uint8_t> memory;
   for (const auto format : {PixelFormat::rgb, PixelFormat::bgr, PixelFormat::rgba, PixelFormat::bgra, PixelFormat::gray,
                             PixelFormat::nv12, PixelFormat::i420, PixelFormat::yuyv})
-    for (const auto& [width, height] : {std::pair{1, 1}, {2, 1}, {7, 5}, {16, 9}, {33, 32}}) {
+    for (const auto& [width, height] : {std::pair{1, 1}, {2, 1}, {7, 5}, {16, 9}, {64, 2}, {130, 33}}) {
       if (format == PixelFormat::yuyv && width % 2 != 0) continue;
       for (const bool bottom_up : {false, true}) {
         const ImageView view = random_frame(memory, format, width, height, bottom_up, random);

@@ -263,6 +263,20 @@ TEST_CASE("damaged files are refused with their reason") {
   CHECK(contains(refusal(to_bytes(many + "\xff\xd9")), "expected at most 500 scans"));
 }
 
+TEST_CASE("a JPEG scan that ends within a coefficient is defined behaviour") {
+  // One gray block. Its only DC code is 00 for a difference of 14 bits, its only AC code sixteen zeros for a coefficient of
+  // 15 bits: after the four bytes of the scan there is not one of these, and stb alone would go on with -15 bits.
+  using namespace std::string_literals;
+  const auto segment = [](char marker, const std::string& content) {
+    return "\xff"s + marker + test::big_endian(static_cast<std::uint32_t>(content.size() + 2), 2) + content;
+  };
+  const std::string head = "\xff\xd8" + segment('\xdb', '\0' + std::string(64, '\1')) +
+                           segment('\xc0', "\x08\0\x08\0\x08\1\1\x11\0"s) +
+                           segment('\xc4', "\0\0\1"s + std::string(14, '\0') + "\x0e") +
+                           segment('\xc4', "\x10"s + std::string(15, '\0') + "\1\x0f") + segment('\xda', "\1\1\0\0\x3f\0"s);
+  CHECK(decode_image(to_bytes(head + "\x20\0\0\0\xff\xd9"s), "x").width() == 8);
+}
+
 TEST_CASE("a small file cannot ask for much memory") {
   // 8 MB of zeros in 30 bytes and a few hundred repeats of them would need 1000 times the image's own memory.
   std::string bits;  // deflate, fixed codes: literal 0, then matches of 258 bytes at distance 1

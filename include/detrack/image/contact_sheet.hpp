@@ -21,11 +21,13 @@ namespace detrack {
 /// Tiles of one size in rows under a title, in the order in which they are added. Keeps the pictures at their tile's size.
 class ContactSheet {
  public:
-  /// `columns` tiles in a row, letters of `scale` (see draw_text()). Errors: argument (a tile or columns below 1, scale).
+  /// `columns` tiles in a row, letters of `scale` (see draw_text()). Errors: argument (sides of a tile outside [1,
+  /// ImageView::kMaxSide], columns below 1, scale).
   explicit ContactSheet(std::string title, ImageSize tile = {320, 240}, int columns = 4, int scale = 2)
       : title_(std::move(title)), tile_(tile), columns_(columns), scale_(scale) {
-    if (tile.width < 1 || tile.height < 1)
-      fail(ErrorCode::argument, "ContactSheet: tile: expected at least 1x1 pixels, got ", tile.width, "x", tile.height);
+    if (tile.width < 1 || tile.height < 1 || tile.width > ImageView::kMaxSide || tile.height > ImageView::kMaxSide)
+      fail(ErrorCode::argument, "ContactSheet: tile: expected sides in [1, ", ImageView::kMaxSide, "], got ", tile.width,
+           "x", tile.height);
     if (columns < 1) fail(ErrorCode::argument, "ContactSheet: columns: expected at least 1, got ", columns);
     detail::check_scale("ContactSheet", scale);
   }

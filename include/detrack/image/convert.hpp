@@ -1,6 +1,7 @@
 // Frames of any pixel format as RGB images: for pictures and for rendering.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -25,13 +26,28 @@ void interleave_row(const std::array<const std::uint8_t*, 3>& from, std::int64_t
   }
 }
 
+/// One row of a frame with a colour matrix. In blocks that compilers turn into vector instructions.
 inline void convert_row(const Pixels& pixels, const std::array<const std::uint8_t*, 3>& from, std::uint8_t* to) {
-  const auto& planes = pixels.planes;
-  for (std::int64_t x = 0; x < pixels.width; ++x) {
-    std::array<std::uint8_t, 3> p{};
-    for (std::size_t i = 0; i < 3; ++i) p[i] = from[i][(x >> planes[i].shift_x) * planes[i].samples.stride(1)];
-    const auto rgb = Pixels::apply(pixels.to_rgb, p);
-    std::memcpy(to + 3 * x, rgb.data(), 3);
+  constexpr std::int64_t kBlock = 64;    // of pixels; any subsampling divides it
+  const ColourMatrix m = pixels.to_rgb;  // a copy, which writing to `to` cannot change
+  std::array<std::array<std::uint8_t, kBlock>, 3> samples{}, rgb{};
+  for (std::int64_t begin = 0; begin < pixels.width; begin += kBlock) {
+    const std::int64_t count = std::min(kBlock, pixels.width - begin);
+    for (std::size_t i = 0; i < 3; ++i) {
+      const std::int64_t step = pixels.planes[i].samples.stride(1);
+      const int shift = pixels.planes[i].shift_x;
+      const std::uint8_t* block = from[i] + (begin >> shift) * step;
+      std::uint8_t* row = samples[i].data();
+      if (shift == 0)
+        for (std::int64_t x = 0; x < count; ++x) row[x] = block[x * step];
+      else
+        for (std::int64_t x = 0; x < count; ++x) row[x] = block[(x >> shift) * step];
+    }
+    for (std::size_t x = 0; x < kBlock; ++x) {
+      const auto pixel = Pixels::apply(m, {samples[0][x], samples[1][x], samples[2][x]});
+      for (std::size_t c = 0; c < 3; ++c) rgb[c][x] = pixel[c];
+    }
+    interleave_row<1>({rgb[0].data(), rgb[1].data(), rgb[2].data()}, count, to + 3 * begin);
   }
 }
 

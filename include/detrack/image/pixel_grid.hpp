@@ -42,7 +42,7 @@ class PixelGrid {
   explicit PixelGrid(const Image& frame)
       : frame_(frame),
         factor_(std::clamp<std::int64_t>(kScreen / longer_side(), 1, kMaxFactor)),
-        scale_(static_cast<int>(std::max<std::int64_t>(2, factor_ * longer_side() / 900))),
+        scale_(static_cast<int>(std::clamp<std::int64_t>(factor_ * longer_side() / 900, 2, 1000))),
         label_(text_size(std::to_string(longer_side()), scale_)),
         steps_(grid_steps((label_.width + 8 * scale_ + factor_ - 1) / factor_)),
         left_(label_.width + 2 * tick()),

@@ -99,7 +99,7 @@ inline void check_encodable(const char* function, const Image& image, std::int64
 
 /// Decodes a JPEG (baseline or progressive), PNG, BMP (not compressed) or binary PGM or PPM image, whatever its name. Gray,
 /// palettes and 16 bits become 8-bit RGB, alpha is dropped, and an orientation noted by a camera is not applied. A truncated
-/// file is an error. `name` stands in messages. Errors: format; out_of_memory.
+/// file is an error. `name` stands in messages. Errors: format; std::bad_alloc.
 inline Image decode_image(std::span<const std::byte> bytes, std::string_view name, const ImageLimits& limits = {}) {
   using detail::FileType;
   if (bytes.empty()) fail(ErrorCode::format, name, ": expected an image, got an empty file");
@@ -116,18 +116,17 @@ inline Image decode_image(std::span<const std::byte> bytes, std::string_view nam
   fail(ErrorCode::format, name, ": expected a JPEG, PNG, BMP, PGM or PPM image, got a file that begins like none of them");
 }
 
-/// The same from a file. Errors: io, format, out_of_memory; each names the file.
+/// The same from a file. Errors: io, format; each names the file. std::bad_alloc.
 inline Image load_image(const std::filesystem::path& path, const ImageLimits& limits = {}) {
   return decode_image(detail::read_file(path, std::min<std::int64_t>(limits.max_bytes, INT_MAX)), path.string(), limits);
 }
 
-/// Errors: argument (an empty image, one of more than 2^29 bytes).
+/// Errors: argument (an empty image, one of more than 2^29 bytes); std::bad_alloc.
 inline std::vector<std::byte> encode_png(const Image& image) {
   detail::check_encodable("encode_png", image, ImageView::kMaxSide);
   const int width = static_cast<int>(image.width()), height = static_cast<int>(image.height());
   std::vector<std::byte> bytes;
-  if (!stbi_write_png_to_func(detail::append_bytes, &bytes, width, height, 3, image.data(), 3 * width))
-    fail(ErrorCode::out_of_memory, "encode_png: not enough memory for ", width, "x", height, " pixels");
+  stbi_write_png_to_func(detail::append_bytes, &bytes, width, height, 3, image.data(), 3 * width);
   return bytes;
 }
 

@@ -59,8 +59,10 @@ inline void* stb_write_allocate(void* block, std::size_t size) {
 #define STBIW_MALLOC(size) detrack::detail::stb_write_allocate(nullptr, size)
 #define STBIW_REALLOC(block, size) detrack::detail::stb_write_allocate(block, size)
 #define STBIW_FREE(block) std::free(block)
-// stb takes bits out of a scan without asking whether there are any left, and later shifts by the negative number of those
-// that it has (CVE-2022-28048). Its rotation is the place where it takes them, `j` its decoder: pretend that zeros follow.
+// stb takes bits out of a JPEG scan without asking whether there are any left, and later shifts by the negative number of
+// those that it has (CVE-2022-28048). Its rotation is where it takes them, `j` its decoder: pretend that zeros follow. What
+// this does not reach is harmless: a hostile scan may still make it shift a zero by 32 or 33 places, or let a DC wrap
+// around.
 #define STBI_HAS_LROTL
 #define _lrotl(x, n) (j->code_bits < (n) ? void(j->code_bits = (n)) : void(), ((x) << (n)) | ((x) >> (-(n)&31)))
 
