@@ -194,7 +194,7 @@ def pytracking(sequence, run, lasot, ostrack):
         if valid:
             frames.append((overlap(p, t), squared_error(p, t), squared_error(p, t, t[2:]), i > 0))
         else:
-            frames.append((None, None, None if hidden else "hit", False))
+            frames.append((None, None, None if hidden or (lasot and t is NAN) else "hit", False))
     return frames
 
 

@@ -3,10 +3,12 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <iterator>
 #include <optional>
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "detrack/core/error.hpp"
@@ -17,6 +19,7 @@
 #include "detrack/data/layouts/otb.hpp"
 #include "detrack/data/layouts/plain.hpp"
 #include "detrack/data/layouts/trackingnet.hpp"
+#include "detrack/io/quoted.hpp"
 
 namespace detrack {
 

@@ -1,13 +1,14 @@
 // Scores the results of a tracker on a dataset.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
-#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "detrack/core/error.hpp"

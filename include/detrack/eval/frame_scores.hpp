@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <limits>
 #include <span>
-#include <string>
 #include <vector>
 
 #include "detrack/core/error.hpp"
@@ -13,6 +12,7 @@
 #include "detrack/eval/convention.hpp"
 #include "detrack/eval/metrics.hpp"
 #include "detrack/image/box.hpp"
+#include "detrack/io/quoted.hpp"
 
 namespace detrack {
 
@@ -104,7 +104,7 @@ inline FrameScores pytracking_frames(const Sequence& sequence, std::span<const B
     } else {
       scores.overlaps.push_back(-1);
       scores.centre_errors.push_back(infinity);
-      scores.norm_errors.push_back(lasot && hidden ? infinity : -1);
+      scores.norm_errors.push_back(lasot && (hidden || !t.finite()) ? infinity : -1);
     }
   }
   return scores;

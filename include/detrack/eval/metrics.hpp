@@ -34,7 +34,7 @@ inline std::vector<double> fractions(std::size_t count, double divisor) {
 
 namespace detail {
 
-/// a b, rounded before it is used: no compiler fuses it with a sum, after which a box would overlap itself by 1 + 2^-52.
+/// a b, rounded before it is used: fused with a sum it would round otherwise than in the toolkits.
 inline double product(double a, double b) {
   volatile double ab = a * b;
   return ab;

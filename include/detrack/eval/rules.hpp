@@ -1,8 +1,6 @@
 // How each protocol and convention reads its scores off the curves, as data and as sentences.
 #pragma once
 
-#include <cstddef>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -94,9 +92,9 @@ inline Rules pytracking_rules(Protocol protocol, Convention convention) {
           ? "Truth is valid where w and h are above 0 and the target is neither fully occluded nor out of view."
           : "Truth is valid where x, y, w and h are all above 0 and the target is neither fully occluded nor out of view.",
       "All frames are in the denominators: frames without valid truth are misses in success and precision.",
-      protocol == Protocol::lasot
-          ? "In normalised precision frames in which the target is hidden are misses, other frames without valid truth hits."
-          : "In normalised precision frames without valid truth count as hits.",
+      protocol == Protocol::lasot ? "In normalised precision frames with the target hidden or without finite truth are "
+                                    "misses, other invalid ones hits."
+                                  : "In normalised precision frames without valid truth count as hits.",
       "Truth that is not finite is not valid truth (pytracking refuses it, UAV123 apart).",
       "AUC: mean of 21 points of the success curve, overlap > 0, 0.05, ..., 1.",
       "Precision: centre error <= 20 px, centres at x + (w - 1) / 2.",

@@ -6,10 +6,11 @@
 #include <filesystem>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <system_error>
+#include <utility>
 #include <vector>
 
+#include "detrack/core/error.hpp"
 #include "detrack/data/layouts/folder.hpp"
 #include "detrack/io/quoted.hpp"
 
