@@ -50,7 +50,8 @@ class SourceOptions {
     else
       source = std::make_unique<Camera>("/dev/video" + std::to_string(camera_));
     source->skip(start_);
-    return std::make_unique<PrefetchSource>(std::move(source));
+    const bool live = video_.empty() && folder_.empty();  // frames that wait in a queue would be the past
+    return std::make_unique<PrefetchSource>(std::move(source), live ? 1 : 4);
   }
 
   /// The first frame of an opened source. Errors: argument (--start is beyond the end); format (there is none); as open().
