@@ -17,17 +17,23 @@ inline namespace DETRACK_CPU_ISA {
 /// Threads that have nothing to do look out for the next loop for a moment and then sleep.
 class ThreadPool {
  public:
+  /// Returns when all threads run: what a thread allocates at its start is no part of any loop.
+  /// Throws std::system_error where the system gives no more threads.
   explicit ThreadPool(int threads) {
-    for (int i = 1; i < threads; ++i) workers_.emplace_back([this, i] { work(i); });
+    try {
+      for (int i = 1; i < threads; ++i) {
+        inside_.fetch_add(1);
+        workers_.emplace_back([this, i] { work(i); });
+      }
+    } catch (...) {
+      stop();
+      throw;
+    }
+    while (inside_.load() != 0) std::this_thread::yield();
   }
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
-  ~ThreadPool() {
-    stop_.store(true);
-    phase_.fetch_add(2);
-    phase_.notify_all();
-    for (std::thread& worker : workers_) worker.join();
-  }
+  ~ThreadPool() { stop(); }
 
   int threads() const { return static_cast<int>(workers_.size()) + 1; }
 
@@ -63,7 +69,15 @@ class ThreadPool {
     for (std::int64_t task; (task = next_.fetch_add(1, std::memory_order_relaxed)) < tasks_;) call_(function_, task, thread);
   }
 
+  void stop() {
+    stop_.store(true);
+    phase_.fetch_add(2);
+    phase_.notify_all();
+    for (std::thread& worker : workers_) worker.join();
+  }
+
   void work(int thread) {
+    inside_.fetch_sub(1);  // the constructor waits for this
     for (std::uint32_t seen = 0;;) {
       std::uint32_t phase = phase_.load();
       for (int looks = 0; phase == seen && looks < kLooks; ++looks, phase = phase_.load()) pause();
