@@ -6,6 +6,7 @@
 #include "detrack/nn/attention.hpp"
 #include "detrack/nn/layer_norm.hpp"
 #include "detrack/nn/mlp.hpp"
+#include "detrack/nn/vit_block.hpp"
 
 namespace detrack {
 
@@ -84,37 +85,18 @@ struct Denoise {
   }
 };
 
-/// Pre-norm ViT block on image tokens (eq. 5) and the box half beside it. Box tokens never feed back into image tokens.
+/// A ViT block on image tokens (eq. 5) and the box half beside it. Box tokens never feed back into image tokens.
 template <class T>
-struct DenoisingBlock {
-  LayerNorm<T> norm1, norm2;
-  SelfAttention<T> attn;
-  Mlp<T> mlp;
+struct DenoisingBlock : VitBlock<T> {
   Denoise<T> denoise;
 
-  struct Saved {
-    typename LayerNorm<T>::Saved norm1{}, norm2{};
-    typename SelfAttention<T>::Saved attn{};
-    typename Mlp<T>::Saved mlp{};
+  struct Saved : VitBlock<T>::Saved {
     typename Denoise<T>::Saved denoise{};
   };
 
   DenoisingBlock() = default;
   DenoisingBlock(std::int64_t C, std::int64_t heads, std::int64_t ratio)
-      : norm1(C), norm2(C), attn(C, heads), mlp(C, ratio * C, C, Activation::gelu), denoise(C, heads, ratio) {}
-
-  /// image (B, N, C) -> image_out, which may be image where nothing is saved; qkv (B, N, 3C) receives the projection.
-  void forward_image(Context<T>& ctx, View<const T> image, View<T> qkv, View<T> image_out, Saved* saved) const {
-    ArenaScope scope(ctx.arena());
-    const View<T> normed = ctx.arena().template allocate<T>(image.shape());
-    norm1.forward(ctx, image, normed, saved ? &saved->norm1 : nullptr);
-    const View<T> attended = saved ? ctx.arena().template allocate<T>(image.shape()) : image_out;
-    attn.forward(ctx, normed, {}, image, qkv, attended, saved ? &saved->attn : nullptr);
-    const View<T> normed2 = saved ? ctx.arena().template allocate<T>(image.shape()) : normed;
-    norm2.forward(ctx, attended, normed2, saved ? &saved->norm2 : nullptr);
-    mlp.forward(ctx, normed2, attended, image_out, saved ? &saved->mlp : nullptr);
-    if (saved) scope.keep();
-  }
+      : VitBlock<T>(C, heads, ratio), denoise(C, heads, ratio) {}
 
   /// box (B, 4, C) -> box_out, given the projection of the image half, of which the first n_search tokens are looked at.
   void forward_box(Context<T>& ctx, View<const T> box, View<const T> qkv, std::int64_t n_search, View<T> box_out,
@@ -127,27 +109,15 @@ struct DenoisingBlock {
   /// In place: image gradients (B, N, C) and box gradients (B, 4, C) of the outputs become those of the inputs.
   void backward(Context<T>& ctx, const Saved& saved, std::int64_t n_search, View<T> dimage, View<T> dbox) {
     const ArenaScope scope(ctx.arena());
-    const std::int64_t B = dimage.extent(0), N = dimage.extent(1), C = dimage.extent(2);
-    const View<T> dsearch = ctx.arena().template allocate<T>({B, n_search, 2 * C});
+    const std::int64_t C = dimage.extent(2);
+    const View<T> dsearch = ctx.arena().template allocate<T>({dimage.extent(0), n_search, 2 * C});
     denoise.backward(ctx, dbox, saved.denoise, dbox, dsearch.slice(2, 0, C), dsearch.slice(2, C, C));
-
-    const View<T> branch = ctx.arena().template allocate<T>(dimage.shape());
-    mlp.backward(ctx, dimage, saved.mlp, branch);
-    norm2.backward(ctx, branch, saved.norm2, dimage, dimage);
-    const View<T> dqkv = ctx.arena().template allocate<T>({B, N, 3 * C});
-    attn.backward_attention(ctx, dimage, saved.attn, dqkv);
-    const View<T> dkv_search = dqkv.slice(1, 0, n_search).slice(2, C, 2 * C);
-    ops::run(ctx, Add<T>{.a = dkv_search, .b = dsearch, .y = dkv_search});
-    attn.backward_projection(ctx, dqkv, saved.attn, branch);
-    norm1.backward(ctx, branch, saved.norm1, dimage, dimage);
+    VitBlock<T>::backward(ctx, saved, dsearch, dimage);
   }
 
   template <class F>
   void visit(const std::string& prefix, F&& f) {
-    norm1.visit(prefix + "norm1.", f);
-    attn.visit(prefix + "attn.", f);
-    norm2.visit(prefix + "norm2.", f);
-    mlp.visit(prefix + "mlp.", f);
+    VitBlock<T>::visit(prefix, f);
     denoise.visit(prefix + "denoise.", f);
   }
 };
