@@ -5,6 +5,7 @@
 #include <string>
 
 #include "detrack/cpu/activation.hpp"
+#include "detrack/cpu/adamw.hpp"
 #include "detrack/cpu/add.hpp"
 #include "detrack/cpu/attention.hpp"
 #include "detrack/cpu/crop.hpp"
@@ -13,6 +14,7 @@
 #include "detrack/cpu/patchify.hpp"
 #include "detrack/cpu/position_embedding.hpp"
 #include "detrack/cpu/softmax.hpp"
+#include "detrack/cpu/squared_norm.hpp"
 #include "detrack/ops/reference_backend.hpp"
 
 namespace detrack::cpu {
@@ -55,6 +57,8 @@ class CpuBackend final : public ReferenceBackend<T> {
   DETRACK_CPU_OP(AttentionBackward)
   DETRACK_CPU_OP(PatchifyForward)
   DETRACK_CPU_OP(PositionEmbeddingForward)
+  DETRACK_CPU_OP(AdamW)
+  DETRACK_CPU_OP(SquaredNorm)
 #undef DETRACK_CPU_OP
   void run(const CropNormalise<T>& op) override {
     cpu::run(team_, crop_columns_, op);

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "detrack/ops/activation.hpp"
+#include "detrack/ops/adamw.hpp"
 #include "detrack/ops/add.hpp"
 #include "detrack/ops/attention.hpp"
 #include "detrack/ops/box_overlap.hpp"
@@ -21,6 +22,7 @@
 #include "detrack/ops/position_embedding.hpp"
 #include "detrack/ops/similarity.hpp"
 #include "detrack/ops/softmax.hpp"
+#include "detrack/ops/squared_norm.hpp"
 #include "detrack/ops/words.hpp"
 
 /// The list of operations. To add one: write its struct in ops/, name it here, write its loops in ops/reference/ and its
@@ -34,7 +36,8 @@
   X(BoxToWords) X(EmbeddingForward) X(EmbeddingBackward) X(ExpectationForward)                      \
   X(ExpectationBackward) X(ConfidenceForward) X(ConfidenceBackward) X(CrossEntropyForward)          \
   X(CrossEntropyBackward) X(IouForward) X(IouBackward) X(SiouForward) X(SiouBackward) X(MseForward) \
-  X(MseBackward) X(MeanTokensForward) X(MeanTokensBackward) X(Add) X(Fill) X(CropNormalise)
+  X(MseBackward) X(MeanTokensForward) X(MeanTokensBackward) X(Add) X(Fill) X(CropNormalise)         \
+  X(AdamW) X(SquaredNorm)
 // clang-format on
 
 namespace detrack {

@@ -5,6 +5,7 @@
 
 #include "detrack/ops/backend.hpp"
 #include "detrack/ops/reference/activation.hpp"
+#include "detrack/ops/reference/adamw.hpp"
 #include "detrack/ops/reference/add.hpp"
 #include "detrack/ops/reference/attention.hpp"
 #include "detrack/ops/reference/box_overlap.hpp"
@@ -21,6 +22,7 @@
 #include "detrack/ops/reference/position_embedding.hpp"
 #include "detrack/ops/reference/similarity.hpp"
 #include "detrack/ops/reference/softmax.hpp"
+#include "detrack/ops/reference/squared_norm.hpp"
 #include "detrack/ops/reference/words.hpp"
 
 namespace detrack {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "tests/ops/cases/activation.hpp"
+#include "tests/ops/cases/adamw.hpp"
 #include "tests/ops/cases/add.hpp"
 #include "tests/ops/cases/attention.hpp"
 #include "tests/ops/cases/box_overlap.hpp"
@@ -18,6 +19,7 @@
 #include "tests/ops/cases/position_embedding.hpp"
 #include "tests/ops/cases/similarity.hpp"
 #include "tests/ops/cases/softmax.hpp"
+#include "tests/ops/cases/squared_norm.hpp"
 #include "tests/ops/cases/words.hpp"
 
 namespace detrack::test {
@@ -34,6 +36,7 @@ void for_each_case(F&& f) {
   all(expectation_cases()), all(layer_norm_cases()), all(layer_norm_inference_cases()), all(linear_cases());
   all(mean_tokens_cases()), all(mse_cases()), all(patchify_cases()), all(position_embedding_cases());
   all(similarity_cases()), all(softmax_cases()), all(words_cases()), all(crop_cases());
+  all(adamw_cases()), all(squared_norm_cases());
 }
 
 }  // namespace detrack::test
