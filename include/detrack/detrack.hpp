@@ -15,6 +15,7 @@
 #include "detrack/image/image_files.hpp"
 #include "detrack/image/prefetch.hpp"
 #include "detrack/image/resize.hpp"
+#include "detrack/io/import_vit.hpp"
 #include "detrack/model/detrack.hpp"
 #include "detrack/model/initialise.hpp"
 #include "detrack/model/plan.hpp"

@@ -40,7 +40,7 @@ namespace detail {
 /// Collects what is wrong with a file: all of it counted, the first few of each kind worded.
 class StateDictProblems {
  public:
-  enum Kind { missing, unexpected, wrong_shape, wrong_type, repeated };
+  enum Kind { missing, unexpected, wrong_shape, wrong_type, repeated, ambiguous, kinds };
 
   void add(Kind kind, std::string text) {
     List& list = lists_[kind];
@@ -50,7 +50,7 @@ class StateDictProblems {
   /// Errors: state_dict, if there was anything.
   void raise(const std::string& path) const {
     std::string text;
-    for (int kind = 0; kind < 5; ++kind) {
+    for (int kind = 0; kind < kinds; ++kind) {
       const List& list = lists_[kind];
       if (list.count == 0) continue;
       text += (text.empty() ? " " : "; ") + std::to_string(list.count) + " " + kNames[kind] + ": " + list.text;
@@ -65,9 +65,13 @@ class StateDictProblems {
     std::string text;
   };
   static constexpr std::size_t kShown = 5;
-  static constexpr const char* kNames[] = {"missing", "unexpected", "of another shape", "of another type",
-                                           "named more than once by the model"};
-  List lists_[5];
+  static constexpr const char* kNames[kinds] = {"missing",
+                                                "unexpected",
+                                                "of another shape",
+                                                "of another type",
+                                                "named more than once by the model",
+                                                "under more than one name"};
+  List lists_[kinds];
 };
 
 inline constexpr std::int64_t kStateDictPiece = std::int64_t{1} << 20;  // elements copied between two releases of memory
