@@ -176,27 +176,29 @@ TEST_CASE("layer: patch embedding of two stacks of images, with respect to its w
        }});
 }
 
-TEST_CASE("layer: denoising block, image and box half") {
+TEST_CASE("layer: denoising block, image and box half, with and without dropped branches") {
   const std::int64_t B = 2, N = 5, search = 3, C = 8;
+  static const std::vector<double> factors{0, 1.5, 1.25, 0};
   // The output is both halves side by side: image tokens, then box tokens.
-  check_layer<DenoisingBlock<double>>({DenoisingBlock<double>(C, 2, 2),
-                                       {{B, N, C}, {B, 4, C}},
-                                       {B * (N + 4), C},
-                                       [=](auto& ctx, auto& layer, auto& x, auto y, auto dy, auto& dx) {
-                                         typename DenoisingBlock<double>::Saved saved;
-                                         auto* s = dy ? &saved : nullptr;
-                                         const View<double> qkv = ctx.arena().template allocate<double>({B, N, 3 * C});
-                                         const auto image = [&](auto v) { return v.slice(0, 0, B * N).reshape({B, N, C}); };
-                                         const auto box = [&](auto v) {
-                                           return v.slice(0, B * N, B * 4).reshape({B, 4, C});
-                                         };
-                                         layer.forward_image(ctx, x[0], qkv, image(y), s);
-                                         layer.forward_box(ctx, x[1], qkv, search, box(y), s);
-                                         if (!dy) return;
-                                         ops::run(ctx, Add<double>{.a = image(dy), .y = dx[0]});
-                                         ops::run(ctx, Add<double>{.a = box(dy), .y = dx[1]});
-                                         layer.backward(ctx, saved, search, dx[0], dx[1]);
-                                       }});
+  for (const bool drop : {false, true})
+    check_layer<DenoisingBlock<double>>(
+        {DenoisingBlock<double>(C, 2, 2),
+         {{B, N, C}, {B, 4, C}},
+         {B * (N + 4), C},
+         [=](auto& ctx, auto& layer, auto& x, auto y, auto dy, auto& dx) {
+           typename DenoisingBlock<double>::Saved saved;
+           auto* s = dy ? &saved : nullptr;
+           const auto keep = drop ? View<const double>(factors.data(), {2, B}) : View<const double>{};
+           const View<double> qkv = ctx.arena().template allocate<double>({B, N, 3 * C});
+           const auto image = [&](auto v) { return v.slice(0, 0, B * N).reshape({B, N, C}); };
+           const auto box = [&](auto v) { return v.slice(0, B * N, B * 4).reshape({B, 4, C}); };
+           layer.forward_image(ctx, x[0], qkv, image(y), s, keep);
+           layer.forward_box(ctx, x[1], qkv, search, box(y), s);
+           if (!dy) return;
+           ops::run(ctx, Add<double>{.a = image(dy), .y = dx[0]});
+           ops::run(ctx, Add<double>{.a = box(dy), .y = dx[1]});
+           layer.backward(ctx, saved, search, dx[0], dx[1]);
+         }});
 }
 
 TEST_CASE("layer: box refiner with 0 to K boxes of trajectory") {

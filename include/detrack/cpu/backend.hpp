@@ -13,6 +13,7 @@
 #include "detrack/cpu/linear.hpp"
 #include "detrack/cpu/patchify.hpp"
 #include "detrack/cpu/position_embedding.hpp"
+#include "detrack/cpu/scale_samples.hpp"
 #include "detrack/cpu/softmax.hpp"
 #include "detrack/cpu/squared_norm.hpp"
 #include "detrack/ops/reference_backend.hpp"
@@ -57,6 +58,7 @@ class CpuBackend final : public ReferenceBackend<T> {
   DETRACK_CPU_OP(AttentionBackward)
   DETRACK_CPU_OP(PatchifyForward)
   DETRACK_CPU_OP(PositionEmbeddingForward)
+  DETRACK_CPU_OP(ScaleSamples)
   DETRACK_CPU_OP(AdamW)
   DETRACK_CPU_OP(SquaredNorm)
 #undef DETRACK_CPU_OP

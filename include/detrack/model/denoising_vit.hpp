@@ -41,8 +41,9 @@ struct DenoisingViT {
   /// search (B, 3, S, S), templates (B, n, 3, Z, Z) with n from 0 to the configuration's, or absent; box (B, 4, C), the
   /// embedded start box -> image (B, N, C), normed tokens in the order search, template 0, template 1, ...;
   /// steps (L, B, 4, C), the box tokens after each block. With box and steps absent only the image half runs.
+  /// drop_path (L, 2, B): see VitBlock::forward_image.
   void forward(Context<T>& ctx, View<const T> search, View<const T> templates, View<const T> box, View<T> image,
-               View<T> steps, Saved* saved) const {
+               View<T> steps, Saved* saved, View<const stat_t<T>> drop_path = {}) const {
     ArenaScope scope(ctx.arena());
     View<T> tokens = ctx.arena().template allocate<T>(image.shape());
     embed_images(ctx, search, templates, tokens, saved);
@@ -52,9 +53,10 @@ struct DenoisingViT {
       if (saved || !qkv) qkv = ctx.arena().template allocate<T>({image.extent(0), image.extent(1), 3 * image.extent(2)});
       auto* block_saved = saved ? &saved->blocks[j] : nullptr;
       const View<T> out = saved ? ctx.arena().template allocate<T>(image.shape()) : tokens;
-      blocks[j].forward_image(ctx, tokens, qkv, out, block_saved);
+      const auto index = static_cast<std::int64_t>(j);
+      blocks[j].forward_image(ctx, tokens, qkv, out, block_saved, drop_path ? drop_path.select(0, index) : drop_path);
       if (steps) {
-        const View<T> step = steps.select(0, static_cast<std::int64_t>(j));
+        const View<T> step = steps.select(0, index);
         blocks[j].forward_box(ctx, box, qkv, search_tokens(), step, block_saved);
         box = step;
       }

@@ -21,6 +21,9 @@ struct ModelInputs {
       templates{};  ///< (B, n, 3, Z, Z), the fixed one first, then dynamic ones, oldest first; n <= config.templates
   View<const double> start_box{};   ///< (B, 4), the guess that denoising starts from
   View<const double> trajectory{};  ///< (B, k, 4), previous boxes, oldest first, k <= K; absent for k = 0
+  /// (L, 2, B), training: what each sample's attention and MLP branch of each block's image half is multiplied by, 0 or
+  /// 1 / (1 - p); a backward reads it again. Absent: 1, at no cost.
+  View<const stat_t<T>> drop_path{};
 };
 
 /// What a forward pass fills in. `logits` and `image` are always wanted, the rest where present.
@@ -108,7 +111,8 @@ class DeTrack {
 
     const View<T> start = allocate({B, 4, C}), steps = allocate({L, B, 4, C});
     box.embed(ctx, in.start_box, start, saved ? &saved->start : nullptr);
-    backbone.forward(ctx, in.search, in.templates, start, out.image, steps, saved ? &saved->backbone : nullptr);
+    backbone.forward(ctx, in.search, in.templates, start, out.image, steps, saved ? &saved->backbone : nullptr,
+                     in.drop_path);
 
     const View<T> trajectory = embed_trajectory(ctx, in, saved);
     const View<T> refined = allocate({B, 4, C});
@@ -237,6 +241,7 @@ class DeTrack {
       ops::expect_rank(kName, "trajectory", in.trajectory.shape(), 3);
       ops::expect_view(kName, "trajectory", in.trajectory, {B, in.trajectory.extent(1), 4});
     }
+    ops::expect_view(kName, "drop_path", in.drop_path, {L, 2, B}, true);
     ops::expect_view(kName, "logits", out.logits, {B, 4, V});
     ops::expect_view(kName, "step_logits", out.step_logits, {L, B, 4, V}, !out.step_boxes);
     ops::expect_view(kName, "step_boxes", out.step_boxes, {L, B, 4}, true);

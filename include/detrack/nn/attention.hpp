@@ -62,7 +62,7 @@ struct SelfAttention {
   SelfAttention(std::int64_t width, std::int64_t h) : qkv(width, 3 * width), proj(width, width), heads(h) {}
 
   /// projected (B, n, 3C) = qkv(x);  y = residual + proj(attention of projected). x, residual, y (B, n, C); y may be
-  /// residual.
+  /// residual, which may be absent, or x where nothing is saved.
   void forward(Context<T>& ctx, View<const T> x, View<const std::uint8_t> mask, View<const T> residual, View<T> projected,
                View<T> y, Saved* saved) const {
     const std::int64_t B = x.extent(0), n = x.extent(1), C = x.extent(2);

@@ -21,7 +21,7 @@ struct Mlp {
   Mlp(std::int64_t in, std::int64_t hidden, std::int64_t out, Activation act)
       : fc1(in, hidden), fc2(hidden, out), activation(act) {}
 
-  /// y = residual + alpha fc2(activation(fc1(x))); y may be residual, which may be absent.
+  /// y = residual + alpha fc2(activation(fc1(x))); y may be residual, which may be absent, or x where nothing is saved.
   void forward(Context<T>& ctx, View<const T> x, View<const T> residual, View<T> y, Saved* saved, double alpha = 1) const {
     ArenaScope scope(ctx.arena());
     Saved s{.x = x.rows()};
@@ -38,7 +38,7 @@ struct Mlp {
     fc2.forward(ctx, s.hidden, y, {.residual = residual, .alpha = alpha});
   }
 
-  /// dx: gradient through the two layers; the residual's is dy itself.
+  /// dx: gradient through the two layers, which may be dy; the residual's is dy itself.
   void backward(Context<T>& ctx, View<const T> dy, const Saved& saved, View<T> dx, double alpha = 1) {
     const ArenaScope scope(ctx.arena());
     const View<T> dhidden = ctx.arena().template allocate<T>(saved.hidden.shape());

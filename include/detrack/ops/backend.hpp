@@ -20,6 +20,7 @@
 #include "detrack/ops/mse.hpp"
 #include "detrack/ops/patchify.hpp"
 #include "detrack/ops/position_embedding.hpp"
+#include "detrack/ops/scale_samples.hpp"
 #include "detrack/ops/similarity.hpp"
 #include "detrack/ops/softmax.hpp"
 #include "detrack/ops/squared_norm.hpp"
@@ -37,7 +38,7 @@
   X(ExpectationBackward) X(ConfidenceForward) X(ConfidenceBackward) X(CrossEntropyForward)          \
   X(CrossEntropyBackward) X(IouForward) X(IouBackward) X(SiouForward) X(SiouBackward) X(MseForward) \
   X(MseBackward) X(MeanTokensForward) X(MeanTokensBackward) X(Add) X(Fill) X(CropNormalise)         \
-  X(AdamW) X(SquaredNorm)
+  X(ScaleSamples) X(AdamW) X(SquaredNorm)
 // clang-format on
 
 namespace detrack {

@@ -20,6 +20,7 @@
 #include "detrack/ops/reference/mse.hpp"
 #include "detrack/ops/reference/patchify.hpp"
 #include "detrack/ops/reference/position_embedding.hpp"
+#include "detrack/ops/reference/scale_samples.hpp"
 #include "detrack/ops/reference/similarity.hpp"
 #include "detrack/ops/reference/softmax.hpp"
 #include "detrack/ops/reference/squared_norm.hpp"
