@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "detrack/cpu/backend.hpp"
+#include "detrack/model/masked_autoencoder_plan.hpp"
 #include "detrack/ops/reference_backend.hpp"
 #include "tests/support/compare.hpp"
 #include "tests/support/count_allocations.hpp"
@@ -214,7 +215,7 @@ TEST_CASE("model: a plan tells exactly the scratch memory a run takes, and too l
   }
 }
 
-TEST_CASE("model: after the first run nothing is allocated, in inference and in training") {
+TEST_CASE("model: after the first run nothing is allocated, in inference, in training and in pretraining") {
   const Config c = small_config();
   DeTrack<float> model(c);
   test::randomise(model);
@@ -239,6 +240,18 @@ TEST_CASE("model: after the first run nothing is allocated, in inference and in 
     };
     train();
     CHECK(test::count_allocations(train) == 0);
+
+    MaskedAutoencoder<float> autoencoder(c, {.decoder_width = 8, .decoder_depth = 2, .decoder_heads = 2});
+    autoencoder.allocate_gradients();
+    test::randomise(autoencoder);
+    Philox rng(1);
+    const TokenMask mask = random_mask(rng, 2, c.search_tokens(), 0.75);
+    auto pretraining_ctx = cpu::make_context<float>({.threads = threads});
+    reserve(pretraining_ctx, autoencoder, 2);
+    MaskedAutoencoderPass<float> pretraining;
+    const auto pretrain = [&] { pretraining.run(pretraining_ctx, autoencoder, in.search, mask); };
+    pretrain();
+    CHECK(test::count_allocations(pretrain) == 0);
   }
 }
 

@@ -28,9 +28,9 @@ inline Config small_config() {
 }
 
 /// Every parameter away from zero, so that no path can hide.
-template <class T>
-void randomise(DeTrack<T>& model, std::uint64_t seed = 1) {
-  model.visit([&](const std::string& name, Param<T>& p) {
+template <class Model>
+void randomise(Model& model, std::uint64_t seed = 1) {
+  model.visit([&]<class T>(const std::string& name, Param<T>& p) {
     Philox rng(seed, stream_of(name));
     const bool scale = p.shape.rank() == 1 && name.ends_with("weight");
     const double deviation = p.shape.rank() >= 2 && name.ends_with("weight") && !name.ends_with("word_embed.weight")

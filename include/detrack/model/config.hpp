@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -98,6 +99,11 @@ inline void check_range(const char* field, double x, double least, double most) 
     fail_config(field, "a number in [" + number_text(least) + ", " + number_text(most) + "]", number_text(x));
 }
 
+inline void check_divisible(const char* field, std::int64_t value, const char* by_name, std::int64_t by) {
+  if (value % by != 0)
+    fail_config(field, "a multiple of " + std::string(by_name) + " = " + std::to_string(by), std::to_string(value));
+}
+
 }  // namespace detail
 
 /// Errors: config, naming the field.
@@ -105,16 +111,11 @@ inline void validate(const Config& c) {
   detail::for_each_config_number(c, [](const char* name, auto value, double least, double most, bool) {
     detail::check_range(name, static_cast<double>(value), least, most);
   });
-  const auto divisible = [](const char* field, std::int64_t value, const char* by_name, std::int64_t by) {
-    if (value % by != 0)
-      detail::fail_config(field, "a multiple of " + std::string(by_name) + " = " + std::to_string(by),
-                          std::to_string(value));
-  };
-  divisible("width", c.width, "heads", c.heads);
-  divisible("width", c.width, "refine_heads", c.refine_heads);
-  divisible("width", c.width, "sines and cosines of two axes", 4);
-  divisible("search_size", c.search_size, "patch", c.patch);
-  divisible("template_size", c.template_size, "patch", c.patch);
+  detail::check_divisible("width", c.width, "heads", c.heads);
+  detail::check_divisible("width", c.width, "refine_heads", c.refine_heads);
+  detail::check_divisible("width", c.width, "sines and cosines of two axes", 4);
+  detail::check_divisible("search_size", c.search_size, "patch", c.patch);
+  detail::check_divisible("template_size", c.template_size, "patch", c.patch);
   if (c.words() < 1) detail::fail_config("coord_range", "at least one word", std::to_string(c.words()));
   if (c.trajectory_used > c.trajectory)
     detail::fail_config("trajectory_used", "at most trajectory = " + std::to_string(c.trajectory),
@@ -166,48 +167,72 @@ inline std::string to_json(const Config& c) {
   return json.dump();
 }
 
+namespace detail {
+
+/// The fields of a JSON object, asked for one by one; those that nobody asked for are unknown.
+class JsonFields {
+ public:
+  /// Errors: config, where the text is no JSON object.
+  explicit JsonFields(const std::string& text) : json_(nlohmann::json::parse(text, nullptr, false)) {
+    if (json_.is_discarded() || !json_.is_object()) fail_config("(whole)", "a JSON object", text.substr(0, 40));
+  }
+
+  /// nullptr where a field is absent. Errors: config, where it must be there.
+  const nlohmann::json* find(const char* name, bool required) {
+    known_.insert(name);
+    const auto it = json_.find(name);
+    if (it != json_.end()) return &*it;
+    if (required) fail_config(name, "a value", "none");
+    return nullptr;
+  }
+
+  /// Leaves `value` as it is where a field is absent. Errors: config.
+  template <class N>
+  void read(const char* name, N& value, double least, double most, bool required) {
+    const nlohmann::json* field = find(name, required);
+    if (!field) return;
+    constexpr bool integer = std::is_integral_v<N>;
+    if (!field->is_number() || (integer && !field->is_number_integer()))
+      fail_config(name, integer ? "an integer" : "a number", field->dump().substr(0, 40));
+    // Bounded as a double first: a JSON integer may be beyond int64.
+    check_range(name, field->template get<double>(), least, most);
+    value = field->template get<N>();
+  }
+
+  /// Errors: config, naming a field that nobody asked for.
+  void expect_no_others() const {
+    for (const auto& [key, value] : json_.items())
+      if (!known_.contains(key)) fail_config(key.substr(0, 40), "a known field", "an unknown one");
+  }
+
+ private:
+  nlohmann::json json_;
+  std::set<std::string> known_;
+};
+
+}  // namespace detail
+
 /// Reads and validates. Fields that shape the weights must be there; the others default. Errors: config, naming the field.
 inline Config config_from_json(const std::string& text) {
-  const auto json = nlohmann::json::parse(text, nullptr, false);
-  if (json.is_discarded() || !json.is_object()) detail::fail_config("(whole)", "a JSON object", text.substr(0, 40));
+  detail::JsonFields fields(text);
   Config c;
-  std::size_t known = 0;
-  const auto find = [&](const char* name, bool required) {
-    const auto it = json.find(name);
-    if (it != json.end())
-      ++known;
-    else if (required)
-      detail::fail_config(name, "a value", "none");
-    return it;
-  };
-  if (const auto it = find("name", false); it != json.end()) {
-    if (!it->is_string()) detail::fail_config("name", "a string", it->dump());
-    c.name = it->template get<std::string>();
+  if (const auto* name = fields.find("name", false)) {
+    if (!name->is_string()) detail::fail_config("name", "a string", name->dump());
+    c.name = name->template get<std::string>();
   }
-  detail::for_each_config_number(c, [&]<class N>(const char* name, N& value, double least, double most, bool required) {
-    const auto it = find(name, required);
-    if (it == json.end()) return;
-    constexpr bool integer = std::is_integral_v<N>;
-    if (!it->is_number() || (integer && !it->is_number_integer()))
-      detail::fail_config(name, integer ? "an integer" : "a number", it->dump().substr(0, 40));
-    // Bounded as a double first: a JSON integer may be beyond int64.
-    detail::check_range(name, it->template get<double>(), least, most);
-    value = it->template get<N>();
+  detail::for_each_config_number(c, [&](const char* name, auto& value, double least, double most, bool required) {
+    fields.read(name, value, least, most, required);
   });
   for (auto [name, member] : {std::pair{"mean", &c.mean}, {"std", &c.std}}) {
-    const auto it = find(name, false);
-    if (it == json.end()) continue;
-    if (!it->is_array() || it->size() != 3) detail::fail_config(name, "three numbers", it->dump().substr(0, 40));
+    const auto* field = fields.find(name, false);
+    if (!field) continue;
+    if (!field->is_array() || field->size() != 3) detail::fail_config(name, "three numbers", field->dump().substr(0, 40));
     for (std::size_t i = 0; i < 3; ++i) {
-      if (!(*it)[i].is_number()) detail::fail_config(name, "three numbers", it->dump().substr(0, 40));
-      (*member)[i] = (*it)[i].template get<double>();
+      if (!(*field)[i].is_number()) detail::fail_config(name, "three numbers", field->dump().substr(0, 40));
+      (*member)[i] = (*field)[i].template get<double>();
     }
   }
-  if (known != json.size()) {
-    const auto reference = nlohmann::json::parse(to_json(c));
-    for (const auto& [key, value] : json.items())
-      if (!reference.contains(key)) detail::fail_config(key.substr(0, 40), "a known field", "an unknown one");
-  }
+  fields.expect_no_others();
   validate(c);
   return c;
 }

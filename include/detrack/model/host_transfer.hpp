@@ -1,6 +1,7 @@
 // Small arrays between host and device, through buffers that are kept, so that only the first use allocates.
 #pragma once
 
+#include <cstdint>
 #include <tuple>
 #include <type_traits>
 #include <vector>
@@ -39,8 +40,8 @@ class HostTransfer {
     return std::get<std::vector<X>>(buffers_);
   }
   // One buffer where double and the statistics' type are the same.
-  std::conditional_t<std::is_same_v<stat_t<T>, double>, std::tuple<std::vector<double>>,
-                     std::tuple<std::vector<double>, std::vector<stat_t<T>>>>
+  std::conditional_t<std::is_same_v<stat_t<T>, double>, std::tuple<std::vector<std::int32_t>, std::vector<double>>,
+                     std::tuple<std::vector<std::int32_t>, std::vector<double>, std::vector<stat_t<T>>>>
       buffers_;
 };
 

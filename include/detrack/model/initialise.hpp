@@ -1,13 +1,14 @@
 // Starting values of a model that is trained from nothing.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <string>
 #include <string_view>
 
 #include "detrack/core/rng.hpp"
-#include "detrack/model/detrack.hpp"
+#include "detrack/nn/param.hpp"
 
 namespace detrack {
 
@@ -44,13 +45,14 @@ void fill_sin_cos(View<T> embedding) {
 }  // namespace detail
 
 /// Linear weights and embeddings truncated normal with deviation 0.02, biases 0, layer norms 1 and 0, the noise predictor's
-/// last layer 0 (a block then starts as plain attention), position embeddings sines and cosines. Host models.
-template <class T>
-void initialise(DeTrack<T>& model, std::uint64_t seed) {
-  model.visit([&](const std::string& name, Param<T>& p) {
+/// last layer 0 (a block then starts as plain attention), position embeddings sines and cosines. Host models, of any kind
+/// that `visit`s its parameters; their names tell what they are.
+template <class Model>
+void initialise(Model& model, std::uint64_t seed) {
+  model.visit([&]<class T>(const std::string& name, Param<T>& p) {
     const auto ends = [&](std::string_view end) { return name.ends_with(end); };
     const bool vector = p.shape.rank() == 1;
-    if (ends("pos_embed_search") || ends("pos_embed_template"))
+    if (ends("pos_embed_search") || ends("pos_embed_template") || ends("decoder.pos_embed"))
       detail::fill_sin_cos(p.value);
     else if (ends("noise.fc2.weight") || (vector && ends("bias")))
       std::fill_n(p.value.data(), p.value.numel(), T(0));

@@ -12,16 +12,26 @@
 
 namespace detrack {
 
-/// The configuration in a file's metadata. Errors: config, naming file and field, or that there is none.
-inline Config read_config(const SafetensorsFile& file) {
-  const auto it = file.metadata().find(Config::kMetadataKey);
+namespace detail {
+
+/// What parse makes of a configuration in a file's metadata. Errors: config, naming file and field, or that there is none.
+template <class F>
+auto read_config(const SafetensorsFile& file, const char* key, F&& parse) {
+  const auto it = file.metadata().find(key);
   if (it == file.metadata().end())
-    fail(ErrorCode::config, file.path(), ": expected a configuration in metadata ", Config::kMetadataKey, ", got none");
+    fail(ErrorCode::config, file.path(), ": expected a configuration in metadata ", key, ", got none");
   try {
-    return config_from_json(it->second);
+    return parse(it->second);
   } catch (const Error& error) {
     fail(error.code(), file.path(), ": ", error.what());
   }
+}
+
+}  // namespace detail
+
+/// The configuration in a file's metadata. Errors: config, naming file and field, or that there is none.
+inline Config read_config(const SafetensorsFile& file) {
+  return detail::read_config(file, Config::kMetadataKey, config_from_json);
 }
 
 /// A model with a file's configuration and parameters, in host memory; floating types convert to T.
