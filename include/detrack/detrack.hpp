@@ -28,3 +28,6 @@
 #include "detrack/ops/reference_backend.hpp"
 #include "detrack/track/snapshot_file.hpp"
 #include "detrack/track/track_frames.hpp"
+#include "detrack/train/batch_loader.hpp"
+#include "detrack/train/checkpoint.hpp"
+#include "detrack/train/sampler.hpp"

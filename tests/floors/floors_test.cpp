@@ -22,7 +22,8 @@ const std::map<std::string, std::vector<std::string>> kOutside{
     {"cpu", {"Eigen/"}}, {"io", {"nlohmann/", "fcntl.h", "sys/", "unistd.h"}},
     {"model", {"nlohmann/"}},     {"image/stb_library.hpp", {"stb/"}},
     {"image/text.hpp", {"stb/"}}, {"video", {"libav", "libsw"}},
-    {"eval", {"nlohmann/"}},      {"track", {"nlohmann/"}}};
+    {"eval", {"nlohmann/"}},      {"track", {"nlohmann/"}},
+    {"train", {"nlohmann/"}}};
 
 // Words that code (comments are free to speak of anything) may use in cpu/ only, and words that nn and model may not use.
 const std::vector<std::string> kCpuWords{"Eigen", "pragma omp"};

@@ -1,0 +1,120 @@
+// Changes crops of pictures: mirroring, colours, blur, noise, covering.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdint>
+#include <vector>
+
+#include "detrack/core/rng.hpp"
+#include "detrack/core/view.hpp"
+#include "detrack/train/sample_recipe.hpp"
+
+namespace detrack {
+
+/// Works in place on raw crops (3, S, S), host memory, values in [0, 1]; keeps scratch memory between calls.
+class Augmenter {
+ public:
+  /// Left and right change places.
+  static void mirror(View<float> crop) {
+    const std::int64_t S = crop.extent(2);
+    for (std::int64_t c = 0; c < 3; ++c)
+      for (std::int64_t i = 0; i < crop.extent(1); ++i) std::reverse(&crop(c, i, 0), &crop(c, i, 0) + S);
+  }
+
+  void apply(View<float> crop, const Photometric& p) {
+    if (p.grayscale) to_gray(crop);
+    const bool gains = p.gain != std::array<double, 3>{1, 1, 1};
+    if (p.gamma != 1 || gains) recolour(crop, p);
+    if (p.blur > 0) blur(crop, p.blur);
+    if (p.noise > 0) add_noise(crop, p.noise, p.noise_seed);
+  }
+
+  /// Copies a rectangle of the crop over another one; parts outside are left out.
+  void cover(View<float> crop, const Occluder& occluder) {
+    const std::int64_t S = crop.extent(1);
+    const auto pixel = [S](double at) {
+      return static_cast<std::int64_t>(std::floor(std::clamp(at, -4.0, 4.0) * static_cast<double>(S) + 0.5));
+    };
+    const std::int64_t left = pixel(occluder.to[0]), top = pixel(occluder.to[1]);
+    const std::int64_t right = std::min(pixel(occluder.to[2]), S), bottom = std::min(pixel(occluder.to[3]), S);
+    const std::int64_t dx = pixel(occluder.from_x) - left, dy = pixel(occluder.from_y) - top;
+    before_.assign(crop.data(), crop.data() + crop.numel());
+    const View<const float> before(before_.data(), crop.shape());
+    for (std::int64_t c = 0; c < 3; ++c)
+      for (std::int64_t i = std::max<std::int64_t>(top, 0); i < bottom; ++i)
+        for (std::int64_t j = std::max<std::int64_t>(left, 0); j < right; ++j)
+          if (i + dy >= 0 && i + dy < S && j + dx >= 0 && j + dx < S) crop(c, i, j) = before(c, i + dy, j + dx);
+  }
+
+ private:
+  /// ITU-R BT.601 luma.
+  static void to_gray(View<float> crop) {
+    const std::int64_t n = crop.extent(1) * crop.extent(2);
+    float *r = crop.data(), *g = r + n, *b = g + n;
+    for (std::int64_t i = 0; i < n; ++i) r[i] = g[i] = b[i] = 0.299f * r[i] + 0.587f * g[i] + 0.114f * b[i];
+  }
+
+  static void recolour(View<float> crop, const Photometric& p) {
+    const std::int64_t n = crop.extent(1) * crop.extent(2);
+    // Bytes have 256 values, but bilinear samples have more: the power from a table, linear between its points.
+    constexpr int kPoints = 256;
+    for (std::int64_t c = 0; c < 3; ++c) {
+      std::array<float, kPoints + 2> table{};
+      for (int k = 0; k < kPoints + 2; ++k)
+        table[static_cast<std::size_t>(k)] = static_cast<float>(
+            std::min(p.gain[static_cast<std::size_t>(c)] * std::pow(static_cast<double>(k) / kPoints, p.gamma), 1.0));
+      float* v = crop.data() + c * n;
+      for (std::int64_t i = 0; i < n; ++i) {
+        const float at = v[i] * kPoints;
+        const auto k = static_cast<std::size_t>(std::clamp(at, 0.0f, float{kPoints}));
+        v[i] = table[k] + (at - static_cast<float>(k)) * (table[k + 1] - table[k]);
+      }
+    }
+  }
+
+  /// Separable; beyond the edges the outermost pixels go on.
+  void blur(View<float> crop, double deviation) {
+    const int radius = std::clamp(static_cast<int>(std::ceil(2.5 * deviation)), 1, 16);
+    std::vector<float> weights;
+    double sum = 0;
+    for (int k = -radius; k <= radius; ++k) sum += std::exp(-k * k / (2 * deviation * deviation));
+    for (int k = -radius; k <= radius; ++k)
+      weights.push_back(static_cast<float>(std::exp(-k * k / (2 * deviation * deviation)) / sum));
+    const std::int64_t S = crop.extent(1);
+    before_.resize(static_cast<std::size_t>(S + 2 * radius));
+    for (std::int64_t c = 0; c < 3; ++c)
+      for (const bool along_rows : {true, false})
+        for (std::int64_t line = 0; line < S; ++line) {
+          const std::int64_t step = along_rows ? 1 : S;
+          float* v = along_rows ? &crop(c, line, 0) : &crop(c, 0, line);
+          for (std::int64_t j = -radius; j < S + radius; ++j)
+            before_[static_cast<std::size_t>(j + radius)] = v[std::clamp<std::int64_t>(j, 0, S - 1) * step];
+          for (std::int64_t j = 0; j < S; ++j) {
+            float mixed = 0;
+            for (std::size_t k = 0; k < weights.size(); ++k) mixed += weights[k] * before_[static_cast<std::size_t>(j) + k];
+            v[j * step] = mixed;
+          }
+        }
+  }
+
+  /// Sums of uniform bytes are near enough to a Gaussian, and cheap: deviation of the sum of 4 bytes is 147.8.
+  static void add_noise(View<float> crop, double deviation, std::uint64_t seed) {
+    Philox rng(seed);
+    const auto scale = static_cast<float>(deviation / 147.8);
+    float* v = crop.data();
+    for (std::int64_t i = 0; i < crop.numel(); i += 4) {
+      const auto block = rng.next();
+      for (std::int64_t k = 0; k < std::min<std::int64_t>(4, crop.numel() - i); ++k) {
+        const std::uint32_t b = block[static_cast<std::size_t>(k)];
+        const auto sum = static_cast<float>((b & 255) + (b >> 8 & 255) + (b >> 16 & 255) + (b >> 24));
+        v[i + k] = std::clamp(v[i + k] + scale * (sum - 510.0f), 0.0f, 1.0f);
+      }
+    }
+  }
+
+  std::vector<float> before_;
+};
+
+}  // namespace detrack

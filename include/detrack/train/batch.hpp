@@ -1,0 +1,37 @@
+// The samples of one forward pass, in host memory.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "detrack/core/crop_box.hpp"
+#include "detrack/core/tensor.hpp"
+#include "detrack/model/config.hpp"
+
+namespace detrack {
+
+/// Everything about sample b stands at [b].
+struct Batch {
+  std::uint64_t number = 0;           ///< counts batches from 0; sample b is sample number * size() + b of the run
+  Tensor<float> search;               ///< (B, 3, S, S), normalised RGB
+  Tensor<float> templates;            ///< (B, n, 3, Z, Z)
+  std::vector<CropBox> truth, prior;  ///< see SampleRecipe
+  std::vector<std::uint8_t> absent;
+  std::vector<std::string> names;
+
+  Batch() = default;
+  Batch(const Config& c, std::int64_t size, std::int64_t n)
+      : search({size, 3, c.search_size, c.search_size}),
+        templates({size, n, 3, c.template_size, c.template_size}),
+        truth(static_cast<std::size_t>(size)),
+        prior(truth.size()),
+        absent(truth.size()),
+        names(truth.size()) {}
+
+  std::int64_t size() const { return static_cast<std::int64_t>(truth.size()); }
+  /// Number of sample b in the whole run: what its random draws hang on.
+  std::uint64_t sample(std::size_t b) const { return number * truth.size() + b; }
+};
+
+}  // namespace detrack

@@ -1,0 +1,190 @@
+// Makes batches of training samples on threads of its own, ahead of the training.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "detrack/cpu/backend.hpp"
+#include "detrack/train/augment.hpp"
+#include "detrack/train/batch.hpp"
+#include "detrack/train/image_cache.hpp"
+#include "detrack/train/sample_recipe.hpp"
+
+namespace detrack {
+
+struct LoaderOptions {
+  std::int64_t batch = 16;
+  std::int64_t templates = 0;  ///< of a sample
+  int threads = 2;
+  int ahead = 3;  ///< batches that may be there before they are asked for
+};
+
+/// Batch k holds the samples k B to k B + B - 1 of `draw`, whatever the number of threads. A sample whose pictures cannot be
+/// read is replaced by its next attempt; the file is named in problems() and counted.
+class BatchLoader {
+ public:
+  /// Sample number and attempt to the way it is made. For any number of threads at once.
+  using Draw = std::function<SampleRecipe(std::uint64_t index, int attempt)>;
+
+  /// Begins with batch number `first`. Errors: argument.
+  BatchLoader(const Config& config, Draw draw, std::shared_ptr<ImageCache> images, const LoaderOptions& options,
+              std::uint64_t first = 0)
+      : config_(config),
+        draw_(std::move(draw)),
+        images_(std::move(images)),
+        options_(options),
+        next_task_(first * static_cast<std::uint64_t>(options.batch)),
+        wanted_(first) {
+    if (options.batch < 1 || options.threads < 1 || options.ahead < 1)
+      fail(ErrorCode::argument, "BatchLoader: batch, threads, ahead: expected at least 1, got ", options.batch, ", ",
+           options.threads, ", ", options.ahead);
+    for (int i = 0; i < options.ahead; ++i)
+      slots_.push_back({Batch(config, options.batch, options.templates), options.batch});
+    for (int i = 0; i < options.threads; ++i) threads_.emplace_back([this] { work(); });
+  }
+  BatchLoader(const BatchLoader&) = delete;
+  BatchLoader& operator=(const BatchLoader&) = delete;
+  ~BatchLoader() {
+    {
+      const std::lock_guard lock(mutex_);
+      stop_ = true;
+    }
+    changed_.notify_all();
+    for (std::thread& thread : threads_) thread.join();
+  }
+
+  /// The next batch, in order; it stays until the following call. Errors: io, where no attempt at a sample has worked.
+  const Batch& next() {
+    const auto begin = std::chrono::steady_clock::now();
+    std::unique_lock lock(mutex_);
+    if (taken_) {
+      slot_of(wanted_).left = options_.batch;
+      ++wanted_;
+      changed_.notify_all();
+    }
+    taken_ = true;
+    Slot& slot = slot_of(wanted_);
+    changed_.wait(lock, [&] { return slot.left == 0 || failure_; });
+    if (failure_) std::rethrow_exception(failure_);
+    waited_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    return slot.batch;
+  }
+
+  /// Seconds that next() has waited in all.
+  double waited() const { return waited_; }
+
+  /// Files that could not be read: what was wrong, and how often they were drawn.
+  std::map<std::string, std::int64_t> problems() const {
+    const std::lock_guard lock(mutex_);
+    return problems_;
+  }
+
+ private:
+  struct Slot {
+    Batch batch;
+    std::int64_t left = 0;  ///< samples that are not ready
+  };
+  static constexpr int kAttempts = 20;
+
+  Slot& slot_of(std::uint64_t batch) { return slots_[batch % slots_.size()]; }
+
+  void work() {
+    auto ctx = cpu::make_context<float>({.threads = 1});
+    Augmenter augmenter;
+    const auto B = static_cast<std::uint64_t>(options_.batch);
+    for (;;) {
+      std::uint64_t task;
+      {
+        std::unique_lock lock(mutex_);
+        changed_.wait(lock, [&] { return stop_ || next_task_ / B < wanted_ + slots_.size(); });
+        if (stop_) return;
+        task = next_task_++;
+      }
+      Slot& slot = slot_of(task / B);
+      std::exception_ptr failure;
+      try {
+        make(ctx, augmenter, task, slot.batch, static_cast<std::size_t>(task % B));
+      } catch (...) {
+        failure = std::current_exception();
+      }
+      const std::lock_guard lock(mutex_);
+      slot.batch.number = task / B;
+      if (failure && !failure_) failure_ = failure;
+      if (--slot.left == 0 || failure) changed_.notify_all();
+    }
+  }
+
+  void make(Context<float>& ctx, Augmenter& augmenter, std::uint64_t index, Batch& batch, std::size_t b) {
+    for (int attempt = 0;; ++attempt) {
+      SampleRecipe recipe;
+      try {
+        recipe = draw_(index, attempt);
+        const auto at = static_cast<std::int64_t>(b);
+        fill(ctx, augmenter, recipe.search, recipe.flip, batch.search.view().select(0, at));
+        for (std::size_t i = 0; i < recipe.templates.size(); ++i)
+          fill(ctx, augmenter, recipe.templates[i], recipe.flip,
+               batch.templates.view().select(0, at).select(0, static_cast<std::int64_t>(i)));
+      } catch (const Error& error) {
+        const std::lock_guard lock(mutex_);
+        ++problems_[error.what()];
+        if (attempt + 1 == kAttempts)
+          fail(ErrorCode::io, "training data: ", kAttempts, " samples in a row cannot be made, the last one (", recipe.name,
+               ") because of ", error.what());
+        continue;
+      }
+      batch.truth[b] = recipe.truth;
+      batch.prior[b] = recipe.prior;
+      batch.absent[b] = recipe.absent;
+      batch.names[b] = std::move(recipe.name);
+      return;
+    }
+  }
+
+  void fill(Context<float>& ctx, Augmenter& augmenter, const CropRecipe& recipe, bool flip, View<float> crop) {
+    const auto image = images_->get(recipe.file);
+    ops::run(ctx, CropNormalise<float>{.frame = ImageView(*image).pixels(),
+                                       .left = recipe.region.left(),
+                                       .top = recipe.region.top(),
+                                       .side = recipe.region.side,
+                                       .y = crop});
+    if (recipe.occluder) augmenter.cover(crop, *recipe.occluder);
+    augmenter.apply(crop, recipe.photometric);
+    if (flip) Augmenter::mirror(crop);
+    for (std::int64_t c = 0; c < 3; ++c) {
+      const auto k = static_cast<std::size_t>(c);
+      const auto scale = static_cast<float>(1 / config_.std[k]),
+                 shift = static_cast<float>(-config_.mean[k] / config_.std[k]);
+      float* v = &crop(c, 0, 0);
+      for (std::int64_t i = 0; i < crop.extent(1) * crop.extent(2); ++i) v[i] = scale * v[i] + shift;
+    }
+  }
+
+  Config config_;
+  Draw draw_;
+  std::shared_ptr<ImageCache> images_;
+  LoaderOptions options_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<Slot> slots_;
+  std::uint64_t next_task_;  ///< number of the sample that the next idle thread makes
+  std::uint64_t wanted_;     ///< number of the batch that next() gives, or has given
+  bool taken_ = false, stop_ = false;
+  std::exception_ptr failure_;
+  std::map<std::string, std::int64_t> problems_;
+  double waited_ = 0;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace detrack

@@ -1,0 +1,123 @@
+// AdamW over a model's parameters, in groups, with clipping by the norm of all gradients together.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "detrack/core/tensor.hpp"
+#include "detrack/nn/param.hpp"
+#include "detrack/ops/backend.hpp"
+#include "detrack/train/options.hpp"
+
+namespace detrack {
+
+/// What a stage does with a parameter.
+struct ParameterGroup {
+  bool trained = true;
+  double lr_factor = 1;
+  bool decays = true;
+};
+
+/// The group of a parameter of a DeTrack or of its masked autoencoder. Weights of linear layers decay; biases, norms and
+/// embeddings do not. The backbone's image half, which may have been pretrained, has its own factor. A stage trains the IoU
+/// head or everything else.
+inline ParameterGroup parameter_group(std::string_view name, int rank, Stage stage, double backbone_factor) {
+  const bool patches = name.ends_with("patch_embed.proj.weight");
+  const bool embedding = !patches && name.find("embed") != std::string_view::npos && !name.starts_with("decoder.embed.");
+  const bool image_half =
+      name.starts_with("backbone.") && name.find(".denoise.") == std::string_view::npos && !name.ends_with("template_embed");
+  return {.trained = name.starts_with("iou.") == (stage == Stage::iou),
+          .lr_factor = image_half ? backbone_factor : 1,
+          .decays = rank >= 2 && !embedding && !name.ends_with("mask_token")};
+}
+
+/// Moments beside a model's parameters; one flat buffer each, laid out as the model's.
+template <class T>
+class Optimizer {
+ public:
+  struct Slot {
+    std::string name;
+    ParameterGroup group;
+    View<T> value{}, gradient{};  ///< flat
+    View<stat_t<T>> m{}, v{};     ///< flat
+    Shape shape;
+  };
+
+  /// The model must have its gradients and outlive this.
+  template <class Model>
+  Optimizer(Context<T>& ctx, Model& model, const OptimizerOptions& options, Stage stage) : options_(options) {
+    std::int64_t trained = 0;
+    model.visit([&](const std::string& name, Param<T>& p) {
+      const ParameterGroup group = parameter_group(name, p.shape.rank(), stage, options.backbone_factor);
+      if (!group.trained) return;
+      const Shape flat{p.shape.numel()};
+      slots_.push_back({name, group, p.value.reshape(flat), p.grad.reshape(flat), {}, {}, p.shape});
+      trained += padded(flat.numel());
+    });
+    for (Tensor<stat_t<T>>* moments : {&m_, &v_}) {
+      *moments = Tensor<stat_t<T>>(Shape{trained}, ctx.allocator());
+      fill_zero(ctx, moments->view());
+    }
+    squares_ = Tensor<double>(Shape{static_cast<std::int64_t>(slots_.size())}, ctx.allocator());
+    host_squares_.resize(slots_.size());
+    std::int64_t at = 0;
+    for (Slot& slot : slots_) {
+      slot.m = m_.view().slice(0, at, slot.value.numel());
+      slot.v = v_.view().slice(0, at, slot.value.numel());
+      at += padded(slot.value.numel());
+    }
+  }
+
+  /// Norm of the gradients of all trained parameters; not finite where one of them is not.
+  double gradient_norm(Context<T>& ctx) {
+    const View<double> squares = squares_.view();
+    for (std::size_t i = 0; i < slots_.size(); ++i)
+      ops::run(ctx, SquaredNorm<T>{.x = slots_[i].gradient, .y = squares.slice(0, static_cast<std::int64_t>(i), 1)});
+    ops::copy(ctx, View<const double>(squares), View<double>(host_squares_.data(), squares.shape()));
+    double sum = 0;
+    for (const double square : host_squares_) sum += square;
+    return std::sqrt(sum);
+  }
+
+  /// One update with the gradients times `scale`.
+  void update(Context<T>& ctx, double lr, double scale) {
+    ++updates_;
+    const auto correction = [&](double beta) { return 1 - std::pow(beta, static_cast<double>(updates_)); };
+    for (const Slot& slot : slots_)
+      ops::run(ctx, AdamW<T>{.value = slot.value,
+                             .gradient = slot.gradient,
+                             .m = slot.m,
+                             .v = slot.v,
+                             .lr = lr * slot.group.lr_factor,
+                             .beta1 = options_.beta1,
+                             .beta2 = options_.beta2,
+                             .eps = options_.eps,
+                             .weight_decay = slot.group.decays ? options_.weight_decay : 0,
+                             .gradient_scale = scale,
+                             .correction1 = correction(options_.beta1),
+                             .correction2 = correction(options_.beta2)});
+  }
+
+  std::int64_t updates() const { return updates_; }
+  void set_updates(std::int64_t updates) { updates_ = updates; }
+  const std::vector<Slot>& slots() const { return slots_; }
+
+ private:
+  static std::int64_t padded(std::int64_t count) { return (count + 63) / 64 * 64; }
+  static void fill_zero(Context<T>& ctx, View<stat_t<T>> x) {
+    const std::vector<stat_t<T>> zeros(static_cast<std::size_t>(x.numel()));
+    ops::copy(ctx, View<const stat_t<T>>(zeros.data(), x.shape()), x);
+  }
+
+  OptimizerOptions options_;
+  std::vector<Slot> slots_;
+  Tensor<stat_t<T>> m_, v_;
+  Tensor<double> squares_;
+  std::vector<double> host_squares_;
+  std::int64_t updates_ = 0;
+};
+
+}  // namespace detrack

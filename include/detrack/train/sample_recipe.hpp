@@ -1,0 +1,63 @@
+// How one training sample is made: which crops of which pictures, how they are changed, and where the target is.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "detrack/core/crop_box.hpp"
+#include "detrack/image/crop.hpp"
+
+namespace detrack {
+
+/// What happens to the colours of one crop, in this order.
+struct Photometric {
+  bool grayscale = false;
+  double gamma = 1;                     ///< v to this power: black and white stay
+  std::array<double, 3> gain{1, 1, 1};  ///< of red, green, blue; the result is cut to [0, 1]
+  double blur = 0;                      ///< deviation of the Gaussian, pixels of the crop
+  double noise = 0;                     ///< deviation, of full scale
+  std::uint64_t noise_seed = 0;
+
+  bool operator==(const Photometric&) const = default;
+};
+
+/// A patch of the same crop that hides a part of the target, crop units: `from` is where its pixels come from.
+struct Occluder {
+  CropBox to{};
+  double from_x = 0, from_y = 0;
+
+  bool operator==(const Occluder&) const = default;
+};
+
+struct CropRecipe {
+  std::filesystem::path file;
+  CropRegion region;
+  Photometric photometric;
+  std::optional<Occluder> occluder{};
+
+  bool operator==(const CropRecipe&) const = default;
+};
+
+/// Boxes are in units of the search crop, mirrored already where `flip` is set.
+struct SampleRecipe {
+  std::string name;  ///< source, sequence and frames, for messages
+  CropRecipe search;
+  std::vector<CropRecipe> templates;
+  bool flip = false;    ///< all crops are mirrored
+  bool absent = false;  ///< the search crop does not show the target: truth means nothing
+  CropBox truth{};
+  CropBox prior{};  ///< the box that the crop was made around, in the middle of it: what a tracker starts from
+
+  bool operator==(const SampleRecipe&) const = default;
+};
+
+/// The box in the mirrored crop.
+inline CropBox mirrored(const CropBox& box) {
+  return {1 - box[2], box[1], 1 - box[0], box[3]};
+}
+
+}  // namespace detrack

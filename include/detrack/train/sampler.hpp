@@ -1,0 +1,185 @@
+// Draws training samples: number i is the same whoever asks for it, in whatever order.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "detrack/core/rng.hpp"
+#include "detrack/image/size.hpp"
+#include "detrack/model/config.hpp"
+#include "detrack/train/options.hpp"
+#include "detrack/train/sample_recipe.hpp"
+#include "detrack/train/training_data.hpp"
+
+namespace detrack {
+
+/// Pairs of crops of one target as OSTrack and its successors draw them (a template frame and a later search frame), with
+/// dynamic templates from the frames between; a still picture is a video of one frame. With negative_prob, searches that
+/// show something else.
+class Sampler {
+ public:
+  /// Asks a picture's size, which only unlabelled pictures need. May throw.
+  using SizeOf = std::function<ImageSize(const std::filesystem::path&)>;
+
+  Sampler(std::shared_ptr<const TrainingData> data, const Config& config, const TrainOptions& options, SizeOf size_of)
+      : data_(std::move(data)),
+        config_(config),
+        sampling_(options.sampling),
+        augment_(options.augment),
+        templates_(options.templates > 0 ? options.templates : config.templates),
+        negative_prob_(options.stage == "iou" ? options.sampling.negative_prob : 0),
+        seed_(options.seed ^ stream_of("samples")),
+        size_of_(std::move(size_of)) {
+    if (templates_ > config.templates)
+      fail(ErrorCode::argument, "templates: expected at most the model's ", config.templates, ", got ", templates_);
+  }
+
+  std::int64_t templates() const { return templates_; }
+
+  /// Sample `index`. `attempt` counts from 0: where the pictures of one cannot be read, the next takes its place.
+  SampleRecipe operator()(std::uint64_t index, int attempt = 0) const {
+    Philox rng(seed_, index * 64 + static_cast<std::uint64_t>(attempt));
+    const Target target = draw_target(rng);
+    SampleRecipe sample;
+    sample.name = target.name;
+    sample.flip = rng.uniform() < augment_.flip;
+    const bool grayscale = rng.uniform() < augment_.grayscale;
+    for (std::size_t i = 0; i < target.templates.size(); ++i) {
+      const Place& place = target.templates[i];
+      const double jitter = i == 0 && !target.invented ? 0 : sampling_.template_jitter;
+      const Box around = jittered(rng, place.box, jitter, jitter);
+      sample.templates.push_back(
+          {place.file, crop_around(around, config_.template_factor), photometric(rng, grayscale), {}});
+    }
+    Place search = target.search;
+    sample.absent = rng.uniform() < negative_prob_;
+    if (sample.absent) {
+      const Target other = draw_target(rng);
+      search = other.search;
+      sample.name += " in " + other.name;
+    }
+    const Box around = jittered(rng, search.box, sampling_.scale_jitter, sampling_.centre_jitter);
+    sample.search = {search.file, crop_around(around, config_.search_factor), photometric(rng, grayscale), {}};
+    sample.truth = to_crop(search.box, sample.search.region);
+    sample.prior = to_crop(around, sample.search.region);
+    if (rng.uniform() < augment_.occlusion_prob) sample.search.occluder = occluder(rng, sample.truth);
+    if (sample.flip) {
+      sample.truth = mirrored(sample.truth);
+      sample.prior = mirrored(sample.prior);
+    }
+    return sample;
+  }
+
+ private:
+  struct Place {
+    std::filesystem::path file;
+    Box box;
+  };
+  struct Target {
+    std::string name;
+    std::vector<Place> templates;  ///< as many as samples have, the fixed one first
+    Place search;
+    bool invented = false;  ///< a part of a picture that nobody has labelled
+  };
+
+  static double between(Philox& rng, double least, double most) { return least + (most - least) * rng.uniform(); }
+
+  Target draw_target(Philox& rng) const {
+    const double share = rng.uniform();
+    const auto& sources = data_->sources();
+    const auto source = std::find_if(sources.begin(), sources.end() - 1, [&](const auto& one) { return share < one.until; });
+    std::size_t at = rng.below(source->size());
+    Target target;
+    target.name = source->from->name;
+    if (at < source->videos.size()) return from_video(rng, source->videos[at], std::move(target));
+    at -= source->videos.size();
+    Place place;
+    if (at < source->boxed.size()) {
+      const StillImage& image = source->boxed[at];
+      place = {image.file, image.boxes[rng.below(image.boxes.size())]};
+    } else {
+      place.file = source->unlabelled[at - source->boxed.size()].file;
+      place.box = invented_box(rng, size_of_(place.file));
+      target.invented = true;
+    }
+    target.name += ": " + place.file.filename().string();
+    target.templates.assign(static_cast<std::size_t>(templates_), place);
+    target.search = place;
+    return target;
+  }
+
+  /// Template 0, the search frame after it, and between them the dynamic templates in the order of time.
+  Target from_video(Philox& rng, const TrainingData::Video& video, Target target) const {
+    const auto& usable = video.frames;
+    const std::size_t first = rng.below(usable.size());
+    const auto furthest = std::upper_bound(usable.begin() + static_cast<std::ptrdiff_t>(first), usable.end(),
+                                           usable[first] + static_cast<std::uint64_t>(sampling_.max_gap));
+    const auto span = static_cast<std::size_t>(furthest - usable.begin()) - first;  // at least the first one itself
+    const std::size_t last = first + rng.below(span);
+    std::vector<std::size_t> chosen{first};
+    for (std::int64_t i = 1; i < templates_; ++i) chosen.push_back(first + rng.below(last - first + 1));
+    std::sort(chosen.begin(), chosen.end());
+    const auto place = [&](std::size_t i) {
+      return Place{video.sequence->frames[usable[i]], video.sequence->truth_at(usable[i])};
+    };
+    for (const std::size_t i : chosen) target.templates.push_back(place(i));
+    target.search = place(last);
+    target.name += ": " + video.sequence->name + " frame " + std::to_string(usable[last]);
+    return target;
+  }
+
+  /// A box of 12 to 50 % of the picture's side, up to about twice as long as wide, wholly inside.
+  static Box invented_box(Philox& rng, ImageSize size) {
+    const auto width = static_cast<double>(size.width), height = static_cast<double>(size.height);
+    const double side = between(rng, 0.12, 0.5) * std::min(width, height), stretch = std::exp(between(rng, -0.45, 0.45));
+    const double w = std::min(side * stretch, width), h = std::min(side / stretch, height);
+    return {between(rng, 0, width - w), between(rng, 0, height - h), w, h};
+  }
+
+  static Box jittered(Philox& rng, const Box& box, double scale, double centre) {
+    const double w = box.w * std::exp(scale * rng.normal()), h = box.h * std::exp(scale * rng.normal());
+    const double reach = centre * std::sqrt(w * h);
+    const double x = box.centre_x() + between(rng, -reach, reach), y = box.centre_y() + between(rng, -reach, reach);
+    return {x - w / 2, y - h / 2, w, h};
+  }
+
+  /// Draws the same number of times whatever the options are: changing one of them changes nothing else.
+  Photometric photometric(Philox& rng, bool grayscale) const {
+    Photometric p{.grayscale = grayscale};
+    p.gamma = std::exp(between(rng, -augment_.gamma, augment_.gamma));
+    const double brightness = between(rng, 1 - augment_.brightness, 1 + augment_.brightness);
+    for (double& gain : p.gain) gain = brightness * between(rng, 1 - augment_.colour, 1 + augment_.colour);
+    const double blur = between(rng, 0.5, 1.5), noise = between(rng, 0, 0.06);
+    if (rng.uniform() < augment_.blur_prob) p.blur = blur;
+    if (rng.uniform() < augment_.noise_prob) p.noise = noise;
+    const auto bits = rng.next();
+    p.noise_seed = std::uint64_t{bits[0]} << 32 | bits[1];
+    return p;
+  }
+
+  /// Covers a side of the target up to its middle, with what the crop shows elsewhere.
+  static Occluder occluder(Philox& rng, const CropBox& truth) {
+    const double w = truth[2] - truth[0], h = truth[3] - truth[1];
+    const double cover_w = w * between(rng, 0.2, 0.5), cover_h = h * between(rng, 0.2, 1);
+    const double x = rng.uniform() < 0.5 ? truth[0] : truth[2] - cover_w, y = between(rng, truth[1], truth[3] - cover_h);
+    return {{x, y, x + cover_w, y + cover_h},
+            between(rng, 0, std::max(1 - cover_w, 0.0)),
+            between(rng, 0, std::max(1 - cover_h, 0.0))};
+  }
+
+  std::shared_ptr<const TrainingData> data_;
+  Config config_;
+  SamplingOptions sampling_;
+  AugmentOptions augment_;
+  std::int64_t templates_;
+  double negative_prob_;
+  std::uint64_t seed_;
+  SizeOf size_of_;
+};
+
+}  // namespace detrack
