@@ -13,9 +13,12 @@ struct RunShape {
   std::int64_t templates = 0;   ///< 0 to config.templates
   std::int64_t trajectory = 0;  ///< 0 to K
   bool steps = false;           ///< read out every block as well
+  bool recompute = false;       ///< training: blocks run again in the backward; see DenoisingViT::Saved
 
   /// What a tracker or trainer of this configuration runs by default: all templates, trajectory_used boxes.
-  static RunShape of(const Config& c, std::int64_t batch = 1) { return {batch, c.templates, c.trajectory_used, false}; }
+  static RunShape of(const Config& c, std::int64_t batch = 1) {
+    return {batch, c.templates, c.trajectory_used, false, false};
+  }
 };
 
 template <class T>

@@ -36,7 +36,7 @@ struct Denoise {
         heads(h) {}
 
   /// x' = x + proj(attention(q(LN x), keys, values));  x'' = x' + MLP(LN x');  y = x'' - noise(x'').
-  /// x, y (B, 4, C); keys, values (B, Ns, C).
+  /// x, y (B, 4, C); keys, values (B, Ns, C). With y absent only what a backward needs is computed.
   void forward(Context<T>& ctx, View<const T> x, View<const T> keys, View<const T> values, View<T> y, Saved* saved) const {
     ArenaScope scope(ctx.arena());
     const auto tokens = [&] { return ctx.arena().template allocate<T>(x.shape()); };

@@ -35,7 +35,7 @@ Plan plan(const Config& config, const RunShape& run, bool training = false, bool
     const std::vector<CropBox> boxes(B, CropBox{});
     const std::vector<double> t(B, 0), overlap(B, 0);
     const std::vector<std::uint8_t> noised(B, 0);
-    TrainingPass<T>(config, {})
+    TrainingPass<T>(config, {}, run.recompute)
         .run(ctx, model, in.views(), out.views(), out.iou.view(), {boxes, boxes, boxes, t, noised}, {boxes, overlap});
   } else {
     model.forward(ctx, in.views(), out.views());

@@ -16,7 +16,10 @@ struct PassValues {
 template <class T>
 class TrainingPass {
  public:
-  TrainingPass(const Config& config, const LossWeights& weights) : losses_(config, weights) {}
+  /// `recompute`: less scratch memory for more work; see DenoisingViT::Saved.
+  TrainingPass(const Config& config, const LossWeights& weights, bool recompute = false) : losses_(config, weights) {
+    saved_.backbone.recompute = recompute;
+  }
 
   /// Fills `out` (all of it must be there but `confidence` and `step_boxes`) and `iou_out` (B, 1), and adds the gradients of
   /// box.total + iou to the model's.

@@ -22,6 +22,7 @@ struct Mlp {
       : fc1(in, hidden), fc2(hidden, out), activation(act) {}
 
   /// y = residual + alpha fc2(activation(fc1(x))); y may be residual, which may be absent, or x where nothing is saved.
+  /// With y absent only what a backward needs is computed.
   void forward(Context<T>& ctx, View<const T> x, View<const T> residual, View<T> y, Saved* saved, double alpha = 1) const {
     ArenaScope scope(ctx.arena());
     Saved s{.x = x.rows()};
@@ -35,7 +36,7 @@ struct Mlp {
     }
     const bool keep_pre = s.pre && s.pre.data() != s.hidden.data();
     fc1.forward(ctx, s.x, s.hidden, {.activation = activation, .pre = keep_pre ? s.pre : View<T>{}});
-    fc2.forward(ctx, s.hidden, y, {.residual = residual, .alpha = alpha});
+    if (y) fc2.forward(ctx, s.hidden, y, {.residual = residual, .alpha = alpha});
   }
 
   /// dx: gradient through the two layers, which may be dy; the residual's is dy itself.

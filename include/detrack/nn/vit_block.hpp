@@ -30,7 +30,7 @@ struct VitBlock {
 
   /// image (B, N, C) -> image_out, which may be image where nothing is saved; qkv (B, N, 3C) receives the projection.
   /// keep (2, B): factors of each sample's attention and MLP branch (drop path: 0 or 1 / (1 - p)), which a backward reads
-  /// again; absent where none is dropped.
+  /// again; absent where none is dropped. With image_out absent only what a backward needs is computed.
   void forward_image(Context<T>& ctx, View<const T> image, View<T> qkv, View<T> image_out, Saved* saved,
                      View<const stat_t<T>> keep = {}) const {
     ArenaScope scope(ctx.arena());
@@ -85,7 +85,7 @@ struct VitBlock {
                          View<T> alone, F&& run) {
     if (!keep) return run(residual, y);
     run({}, alone);
-    ops::run(ctx, ScaleSamples<T>{.x = alone, .scale = keep.select(0, row), .residual = residual, .y = y});
+    if (y) ops::run(ctx, ScaleSamples<T>{.x = alone, .scale = keep.select(0, row), .residual = residual, .y = y});
   }
 
   /// What of the sum's gradient reaches a branch; `memory` is written where there are factors.
