@@ -38,6 +38,14 @@ constexpr std::string_view to_string(VisualMemoryOptions::Mode mode) {
   return "unknown";
 }
 
+/// Errors: argument.
+inline VisualMemoryOptions::Mode parse_memory_mode(std::string_view name) {
+  for (const auto mode :
+       {VisualMemoryOptions::Mode::gated, VisualMemoryOptions::Mode::always, VisualMemoryOptions::Mode::fixed})
+    if (name == to_string(mode)) return mode;
+  fail(ErrorCode::argument, "memory: expected gated, always or fixed, got ", name);
+}
+
 /// When a target counts as uncertain or lost, and what then.
 struct ConfidenceOptions {
   double min_score = 0.5;        ///< a frame is uncertain below this softmax score ...
