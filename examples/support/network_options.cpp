@@ -19,11 +19,23 @@ void NetworkOptions::add_to(CLI::App& app) {
   app.add_option("--device", device_, "Where the network runs: cpu or cuda")->capture_default_str();
   app.add_option("--threads", threads_, "CPU threads; 0: all of the machine's")->capture_default_str();
   app.add_option("--memory", memory_,
-                 "When a view of the target becomes a template: gated (IoU score > 0.75 and softmax score > 0.9), always, "
-                 "or fixed (never)")
+                 "When a view of the target becomes a template: gated (both scores above their gates), always, or fixed "
+                 "(never)")
       ->check(CLI::IsMember({"gated", "always", "fixed"}));
+  app.add_option("--iou-gate", iou_gate_, "IoU score above which a view may become a template")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 1.0));
+  app.add_option("--score-gate", score_gate_, "The same for the softmax score")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 1.0));
   app.add_option("--trajectory", trajectory_, "Previous boxes given to the network; by default what it was trained for");
   app.add_flag("--hold-when-lost", hold_, "While the target is lost, keep its box and memories and widen the search crop");
+  app.add_option("--passes", passes_, "Ablation: runs of the network a frame, each from the box of the one before")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1000));
+  app.add_option("--read-block", read_block_, "Ablation: take the box after this denoising block; 0: the refined box")
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
 }
 
 std::string NetworkOptions::name() const {
@@ -41,7 +53,16 @@ std::string NetworkOptions::fingerprint() const {
 }
 
 std::string NetworkOptions::text() const {
-  return "trajectory " + std::to_string(trajectory_) + (hold_ ? ", hold when lost" : "") + ", device " + device_;
+  // What is as always goes unsaid, so that runs recorded before there was a choice are still the same runs.
+  std::string text = "trajectory " + std::to_string(trajectory_) + (hold_ ? ", hold when lost" : "");
+  const auto gate = [&](const char* name, double value, double usual) {
+    if (value != usual) text += detail::concat(", ", name, " ", value);
+  };
+  gate("iou gate", iou_gate_, VisualMemoryOptions{}.min_iou);
+  gate("score gate", score_gate_, VisualMemoryOptions{}.min_score);
+  if (passes_ != 1) text += ", passes " + std::to_string(passes_);
+  if (read_block_ != 0) text += ", read block " + std::to_string(read_block_);
+  return text + ", device " + device_;
 }
 
 std::shared_ptr<const Network> NetworkOptions::load() const {
@@ -63,7 +84,11 @@ TrackerOptions NetworkOptions::tracker_options(VisualMemoryOptions::Mode mode) c
   for (const auto known :
        {VisualMemoryOptions::Mode::gated, VisualMemoryOptions::Mode::always, VisualMemoryOptions::Mode::fixed})
     if (memory_ == to_string(known)) options.visual_memory.mode = known;
+  options.visual_memory.min_iou = iou_gate_;
+  options.visual_memory.min_score = score_gate_;
   options.confidence.hold_when_lost = hold_;
+  options.passes = passes_;
+  options.read_block = read_block_;
   if (trajectory_ >= 0) options.trajectory = trajectory_;
   return options;
 }

@@ -32,7 +32,8 @@ class NetworkOptions {
  private:
   std::string weights_, preset_, device_ = "cpu", memory_;
   int threads_ = 0;
-  std::int64_t trajectory_ = -1;
+  std::int64_t trajectory_ = -1, passes_ = 1, read_block_ = 0;
+  double iou_gate_ = VisualMemoryOptions{}.min_iou, score_gate_ = VisualMemoryOptions{}.min_score;
   bool hold_ = false;
 };
 

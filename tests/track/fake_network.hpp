@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <stdexcept>
 #include <vector>
 
 #include "detrack/track/network.hpp"
@@ -19,6 +20,7 @@ class FakeNetwork final : public Network {
   struct Answer {
     CropBox box{0.375, 0.375, 0.625, 0.625};  ///< a quarter of the crop's side: where a target that stands still is
     double score = 1, iou = 1;
+    std::vector<CropBox> steps{};  ///< after each block; `box` where there are none
   };
   using Script = std::function<Answer(std::int64_t target, const Question&)>;
 
@@ -30,6 +32,7 @@ class FakeNetwork final : public Network {
   mutable std::vector<Question> questions;         ///< all of them
   mutable std::vector<CropRegion> template_crops;  ///< in the order they were taken, init()'s too
   mutable std::vector<CropBox> judged;             ///< what predict_iou was asked
+  mutable NetworkRunOptions run_options;           ///< of the last run made
 
  private:
   friend class FakeRun;
@@ -42,6 +45,7 @@ class FakeRun final : public NetworkRun {
  public:
   FakeRun(const FakeNetwork& network, const NetworkRunOptions& options)
       : network_(network),
+        options_(options),
         asked_(static_cast<std::size_t>(options.targets)),
         answers_(asked_.size()),
         templates_(asked_.size(), std::vector<float>(network.template_values())) {}
@@ -77,7 +81,9 @@ class FakeRun final : public NetworkRun {
     }
   }
   void read_steps(std::int64_t target, std::span<CropBox> steps) override {
-    for (CropBox& step : steps) step = answers_[static_cast<std::size_t>(target)].box;
+    if (!options_.denoising_steps) throw std::logic_error("read_steps without NetworkRunOptions::denoising_steps");
+    const FakeNetwork::Answer& answer = answers_[static_cast<std::size_t>(target)];
+    for (std::size_t j = 0; j < steps.size(); ++j) steps[j] = answer.steps.empty() ? answer.box : answer.steps.at(j);
   }
   void read_templates(std::int64_t target, std::span<float> values) override {
     const auto& from = templates_[static_cast<std::size_t>(target)];
@@ -97,12 +103,14 @@ class FakeRun final : public NetworkRun {
   }
 
   const FakeNetwork& network_;
+  NetworkRunOptions options_;
   std::vector<FakeNetwork::Question> asked_;
   std::vector<FakeNetwork::Answer> answers_;
   std::vector<std::vector<float>> templates_;
 };
 
 inline std::unique_ptr<NetworkRun> FakeNetwork::make_run(const NetworkRunOptions& options) const {
+  run_options = options;
   return std::make_unique<FakeRun>(*this, options);
 }
 

@@ -139,6 +139,49 @@ TEST_CASE("tracking with a model: from a snapshot, in memory or on disk, it goes
   }
 }
 
+TEST_CASE("tracking with a model: passes and blocks read out") {
+  const auto network = small_network();
+  TrackerOptions options = eager();
+  options.visual_memory.mode = VisualMemoryOptions::Mode::fixed;
+  const auto first_frame = [&](std::int64_t passes, std::int64_t read_block) {
+    TrackerOptions chosen = options;
+    chosen.passes = passes;
+    chosen.read_block = read_block;
+    Tracker tracker(network, chosen);
+    tracker.init(noise_frame(0), kFirst);
+    const TrackResult result = tracker.update(noise_frame(1));
+    return std::pair(result, std::vector<Box>(result.steps.begin(), result.steps.end()));
+  };
+  const auto [plain, plain_steps] = first_frame(1, 0);
+  const auto near = [](const Box& a, const Box& b) {
+    return std::max({std::abs(a.x - b.x), std::abs(a.y - b.y), std::abs(a.w - b.w), std::abs(a.h - b.h)}) < 1e-9;
+  };
+  for (std::int64_t block = 1; block <= 2; ++block) {
+    const auto [read, steps] = first_frame(1, block);
+    CHECK(steps == plain_steps);
+    CHECK(read.score == plain.score);
+    const Box& step = steps[static_cast<std::size_t>(block - 1)];
+    const bool upright = std::min(step.w, step.h) > 0;  // random weights: maybe not
+    CHECK(near(read.box, clip_to_frame(upright ? step : kFirst, 160, 120)));
+  }
+  const auto [twice, twice_steps] = first_frame(2, 0);
+  CHECK(!(twice_steps == plain_steps));  // another start
+
+  // Snapshots know nothing of passes: one taken in the midst of any tracker goes on in any other.
+  Tracker one(network, options);
+  one.init(noise_frame(0), kFirst);
+  for (int t = 1; t <= 3; ++t) one.update(noise_frame(t));
+  TrackerOptions more = options;
+  more.passes = 2;
+  more.read_block = 2;
+  Tracker other(network, more), same_again(network, more);
+  other.restore(one.snapshot());
+  same_again.restore(one.snapshot());
+  for (int t = 4; t <= 6; ++t) REQUIRE(same(other.update(noise_frame(t)), same_again.update(noise_frame(t))));
+  one.restore(other.snapshot());
+  CHECK(one.update(noise_frame(7)).frame == 7);
+}
+
 TEST_CASE("snapshots of another network, or damaged ones, are refused, naming the file") {
   const auto network = small_network();
   const detrack::test::TemporaryFolder folder;
@@ -209,6 +252,21 @@ TEST_CASE("one network serves trackers in several threads") {
   for (auto& boxes : seen) threads.emplace_back([&] { follow(boxes); });
   for (auto& thread : threads) thread.join();
   for (const auto& boxes : seen) CHECK(boxes == expected);
+}
+
+TEST_CASE("several passes and a block read out allocate nothing either") {
+  TrackerOptions options = eager(2);
+  options.denoising_steps = false;
+  options.passes = 3;
+  options.read_block = 1;
+  MultiTracker targets(small_network(1), options);
+  const Image images[] = {noise_frame(0), noise_frame(1)};
+  targets.init(0, images[0], kFirst);
+  targets.init(1, images[0], kSecond);
+  targets.update(images[1]);
+  CHECK(detrack::test::count_allocations([&] {
+          for (int t = 2; t <= 200; ++t) targets.update(images[t % 2]);
+        }) == 0);
 }
 
 TEST_CASE("update allocates nothing after its first call, and 10,000 frames of nonsense leave memory flat") {

@@ -142,6 +142,97 @@ TEST_CASE("tracker: a network that answers nonsense leaves a box in the frame an
   }
 }
 
+TEST_CASE("tracker: several passes start each from the box of the one before; crop and trajectory stay") {
+  // Each pass moves the box by a tenth of the crop's side to the right.
+  const auto network = fake([](auto, const auto& question) {
+    CropBox box = question.start;
+    box[0] += 0.1, box[2] += 0.1;
+    return FakeNetwork::Answer{box};
+  });
+  TrackerOptions options;
+  options.passes = 3;
+  MultiTracker targets(network, options);
+  const Image image(400, 300);
+  targets.init(0, image, {50, 100, 16, 25});  // crops of 80 pixels
+  targets.init(1, image, {100, 50, 25, 16});
+  for (int t = 1; t <= 3; ++t) {
+    network->questions.clear();
+    network->judged.clear();
+    const auto results = targets.update(image);
+    CHECK(results[0].box.x == doctest::Approx(50 + 24 * t).epsilon(1e-12));
+    CHECK(results[1].box.x == doctest::Approx(100 + 24 * t).epsilon(1e-12));
+    CHECK(results[0].frame == t);
+    REQUIRE(network->questions.size() == 6);  // pass by pass, target by target
+    for (std::size_t pass = 0; pass < 3; ++pass) {
+      const auto &first = network->questions[2 * pass], &second = network->questions[2 * pass + 1];
+      CHECK(first.region == network->questions[0].region);
+      CHECK(second.region == network->questions[1].region);
+      CHECK(first.trajectory == network->questions[0].trajectory);
+      const double moved = 0.1 * static_cast<double>(pass);
+      CHECK(max_difference(first.start, {0.4 + moved, 0.34375, 0.6 + moved, 0.65625}) < 1e-9);
+      CHECK(max_difference(second.start, {0.34375 + moved, 0.4, 0.65625 + moved, 0.6}) < 1e-9);
+    }
+    REQUIRE(network->judged.size() == 2);  // the IoU head runs once
+    CHECK(max_difference(network->judged[0], {0.7, 0.34375, 0.9, 0.65625}) < 1e-9);
+    CHECK(results[0].timings.update >= results[0].timings.network + results[0].timings.crop);
+  }
+  // A pass that answers nonsense hands on the last frame's box.
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const auto mad = fake([=](auto, const auto&) { return FakeNetwork::Answer{{nan, nan, nan, nan}, nan, nan}; });
+  Tracker tracker(mad, options);
+  tracker.init(image, {50, 100, 16, 25});
+  CHECK(tracker.update(image).box == Box{50, 100, 16, 25});
+  CHECK(max_difference(mad->questions.back().start, {0.4, 0.34375, 0.6, 0.65625}) < 1e-9);
+}
+
+TEST_CASE("tracker: the box after a block can be the result; the scores stay those of the refined map") {
+  const std::vector<CropBox> steps{{0.1, 0.2, 0.3, 0.4}, {0.5, 0.4, 0.8, 0.7}};
+  const auto network = fake([&](auto, const auto&) { return FakeNetwork::Answer{{0.4, 0.4, 0.6, 0.6}, 0.9, 0.7, steps}; });
+  const Image image(400, 300);
+  const auto expected = [&](const CropBox& box) { return to_frame(box, CropRegion{200, 150, 80}); };
+  for (std::int64_t block = 0; block <= 2; ++block)
+    for (const bool report : {false, true}) {
+      TrackerOptions options;
+      options.read_block = block;
+      options.denoising_steps = report;
+      Tracker tracker(network, options);
+      CHECK(network->run_options.denoising_steps == (report || block > 0));
+      tracker.init(image, {190, 140, 20, 20});
+      network->questions.clear();
+      const TrackResult result = tracker.update(image);
+      const CropBox box = block == 0 ? CropBox{0.4, 0.4, 0.6, 0.6} : steps[static_cast<std::size_t>(block - 1)];
+      CHECK(iou(result.box, expected(box)) == doctest::Approx(1).epsilon(1e-9));
+      CHECK(max_difference(network->judged.back(), box) < 1e-9);
+      CHECK(result.score == 0.9);
+      CHECK(result.iou == 0.7);
+      REQUIRE(result.steps.size() == (report ? 2 : 0));
+      if (report) CHECK(iou(result.steps[1], expected(steps[1])) == doctest::Approx(1).epsilon(1e-9));
+      tracker.update(image);
+      CHECK(network->questions.back().region.centre_x == doctest::Approx(result.box.x + result.box.w / 2).epsilon(1e-12));
+    }
+  TrackerOptions both;
+  both.read_block = 1;
+  both.passes = 2;
+  Tracker tracker(network, both);
+  tracker.init(image, {190, 140, 20, 20});
+  tracker.update(image);
+  CHECK(max_difference(network->questions.back().start, steps[0]) < 1e-9);  // a pass's box is the one read out
+}
+
+TEST_CASE("tracker: passes and blocks that cannot be are refused, naming the option") {
+  const auto refusal = [](std::int64_t passes, std::int64_t read_block) {
+    TrackerOptions options;
+    options.passes = passes;
+    options.read_block = read_block;
+    return error_of(ErrorCode::argument, [&] { Tracker(fake(), options); });
+  };
+  CHECK(refusal(0, 0) == "TrackerOptions: passes: expected a number in [1, 1000], got 0");
+  CHECK(refusal(-1, 0) == "TrackerOptions: passes: expected a number in [1, 1000], got -1");
+  CHECK(refusal(1001, 0) == "TrackerOptions: passes: expected a number in [1, 1000], got 1001");
+  CHECK(refusal(1, -1) == "TrackerOptions: read_block: expected a number in [0, 256], got -1");
+  CHECK(refusal(1, 3) == "TrackerOptions: read_block: expected at most 2, the network's blocks, got 3");
+}
+
 TEST_CASE("several targets: each has its own answers and templates, before and after one leaves") {
   const auto network = fake([](std::int64_t, const auto& question) {
     FakeNetwork::Answer answer;

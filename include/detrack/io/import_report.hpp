@@ -78,7 +78,7 @@ inline std::string without_numbers(std::string_view name) {
 }  // namespace detail
 
 inline std::string ImportReport::summary() const {
-  constexpr std::size_t kShown = 40;  // lines of a kind: a file may hold anything
+  constexpr std::size_t kShown = 64;  // lines of a kind: a file may hold anything
   std::string text = detail::escaped(file, 400) + ":\n";
   for (const Outcome outcome : {Outcome::loaded, Outcome::interpolated, Outcome::initialised, Outcome::unused}) {
     std::vector<std::pair<std::string, std::size_t>> lines;

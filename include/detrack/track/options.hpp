@@ -67,6 +67,9 @@ struct TrackerOptions {
   std::optional<std::int64_t> trajectory{};  ///< previous boxes given to the network; the weights file's trajectory_used
   std::optional<double> search_factor{};     ///< the weights file's
   bool denoising_steps = false;              ///< report the box read out after each block, too
+  // Ablations: the paper runs the network once a frame and reads its last word.
+  std::int64_t passes = 1;      ///< runs of the network a frame, each from the box of the one before, in the same crop
+  std::int64_t read_block = 0;  ///< 0: the refined box is the result; j: the box read out after denoising block j is
 };
 
 /// Errors: argument, naming the option.
@@ -97,6 +100,8 @@ inline void validate(const TrackerOptions& options) {
     expect(*options.search_factor >= 0.1 && *options.search_factor <= 100, "search_factor", "a number in [0.1, 100]",
            *options.search_factor);
   count("threads", options.threads, 0, 4096);
+  count("passes", options.passes, 1, 1000);
+  count("read_block", options.read_block, 0, 256);  // the network's depth bounds it further
 }
 
 }  // namespace detrack

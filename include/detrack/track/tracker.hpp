@@ -17,8 +17,8 @@ namespace detrack {
 
 /// Seconds of one update().
 struct TrackTimings {
-  double crop = 0;     ///< search crop: sampling and normalising
-  double network = 0;  ///< forward pass and IoU head
+  double crop = 0;     ///< search crop: sampling and normalising, once a pass
+  double network = 0;  ///< forward passes and IoU head
   double memory = 0;   ///< new templates
   double update = 0;   ///< all of update()
 };
@@ -53,6 +53,9 @@ class MultiTracker {
     const std::int64_t trajectory = options_.trajectory.value_or(c.trajectory_used);
     if (trajectory < 0 || trajectory > c.trajectory)
       fail(ErrorCode::argument, "TrackerOptions: trajectory: expected at most ", c.trajectory, " boxes, got ", trajectory);
+    if (options_.read_block > c.depth)
+      fail(ErrorCode::argument, "TrackerOptions: read_block: expected at most ", c.depth, ", the network's blocks, got ",
+           options_.read_block);
     geometry_ = {options_.search_factor.value_or(c.search_factor), c.template_factor, c.templates, trajectory};
     trajectory_.resize(static_cast<std::size_t>(trajectory));
     make_room(1);
@@ -99,20 +102,26 @@ class MultiTracker {
     check_image("update", image);
     check_size("update", 0, image.width(), image.height());
     const auto begin = Clock::now();
+    Clock::duration cropping{};
     run_->set_frame(image);
-    for (std::size_t b = 0; b < targets_.size(); ++b) look(b);
-    const auto cropped = Clock::now();
     const std::size_t count = targets_.size();
-    run_->predict(std::span(predictions_).first(count));
     for (std::size_t b = 0; b < count; ++b) {
-      placed_[b] = targets_[b].place(predictions_[b].box, regions_[b]);
-      judged_[b] = to_crop(placed_[b], regions_[b]);
+      regions_[b] = targets_[b].search_region();
+      placed_[b] = targets_[b].box();
     }
+    for (std::int64_t pass = 0; pass < options_.passes; ++pass) {
+      const auto begin_pass = pass == 0 ? begin : Clock::now();
+      for (std::size_t b = 0; b < count; ++b) look(b, placed_[b]);
+      cropping += Clock::now() - begin_pass;
+      run_->predict(std::span(predictions_).first(count));
+      for (std::size_t b = 0; b < count; ++b) placed_[b] = targets_[b].place(read_out(b), regions_[b]);
+    }
+    for (std::size_t b = 0; b < count; ++b) judged_[b] = to_crop(placed_[b], regions_[b]);
     run_->predict_iou(std::span(judged_).first(count), std::span(ious_).first(count));
     const auto predicted = Clock::now();
     for (std::size_t b = 0; b < count; ++b) conclude(b);
     const auto end = Clock::now();
-    const TrackTimings timings{seconds(cropped - begin), seconds(predicted - cropped), seconds(end - predicted),
+    const TrackTimings timings{seconds(cropping), seconds(predicted - begin - cropping), seconds(end - predicted),
                                seconds(end - begin)};
     for (std::size_t b = 0; b < count; ++b) results_[b].timings = timings;
     return std::span(results_).first(count);
@@ -219,7 +228,7 @@ class MultiTracker {
     const std::size_t room = std::max(count, 2 * targets_.size());
     auto run = network_->make_run({.targets = static_cast<std::int64_t>(room),
                                    .trajectory = geometry_.trajectory,
-                                   .denoising_steps = options_.denoising_steps,
+                                   .denoising_steps = needs_steps(),
                                    .threads = options_.threads});
     templates_.resize(network_->template_values());
     for (std::size_t b = 0; b < targets_.size(); ++b) {
@@ -233,7 +242,7 @@ class MultiTracker {
     ious_.resize(room);
     results_.resize(room);
     targets_.reserve(room);
-    if (options_.denoising_steps) {
+    if (needs_steps()) {
       const auto depth = static_cast<std::size_t>(network_->config().depth);
       crop_steps_.resize(depth);
       steps_.resize(room * depth);
@@ -242,13 +251,20 @@ class MultiTracker {
     room_ = room;
   }
 
-  /// Puts what the network needs of target `b` in place.
-  void look(std::size_t b) {
-    const Target& target = targets_[b];
-    regions_[b] = target.search_region();
-    const auto boxes = target.trajectory().boxes();
+  bool needs_steps() const { return options_.denoising_steps || options_.read_block > 0; }
+
+  /// Puts what the network needs of target `b` in place: its crop, where the denoising starts, its last boxes.
+  void look(std::size_t b, const Box& start) {
+    const auto boxes = targets_[b].trajectory().boxes();
     for (std::size_t k = 0; k < boxes.size(); ++k) trajectory_[k] = to_crop(boxes[k], regions_[b]);
-    run_->set_search(static_cast<std::int64_t>(b), regions_[b], to_crop(target.box(), regions_[b]), trajectory_);
+    run_->set_search(static_cast<std::int64_t>(b), regions_[b], to_crop(start, regions_[b]), trajectory_);
+  }
+
+  /// The box of the last predict() that counts.
+  CropBox read_out(std::size_t b) {
+    if (options_.read_block == 0) return predictions_[b].box;
+    run_->read_steps(static_cast<std::int64_t>(b), crop_steps_);
+    return crop_steps_[static_cast<std::size_t>(options_.read_block - 1)];
   }
 
   void conclude(std::size_t b) {
