@@ -40,6 +40,8 @@ struct Config {
   std::int64_t trajectory_used = 0;    ///< previous boxes the tracker gives: 0 after training on pairs, K after sequences
   std::array<double, 3> mean{0.485, 0.456, 0.406};  ///< of RGB / 255 (ImageNet's)
   std::array<double, 3> std{0.229, 0.224, 0.225};
+  bool denoising_attention = true;  ///< false (an ablation): box tokens see the image in the refiner only
+  bool noise_prediction = true;     ///< false (an ablation): blocks change box tokens without predicting noise
 
   /// V
   std::int64_t words() const { return std::llround(static_cast<double>(bins_per_unit) * coord_range); }
@@ -85,6 +87,13 @@ void for_each_config_number(C& c, F&& f) {
   f("search_factor", c.search_factor, 0.1, 100, false);
   f("template_factor", c.template_factor, 0.1, 100, false);
   f("trajectory_used", c.trajectory_used, 0, 1024, false);
+}
+
+/// Calls f(name, member) for every switch; all default in JSON.
+template <class C, class F>
+void for_each_config_switch(C& c, F&& f) {
+  f("denoising_attention", c.denoising_attention);
+  f("noise_prediction", c.noise_prediction);
 }
 
 inline std::string number_text(double x) {
@@ -163,6 +172,7 @@ inline std::string to_json(const Config& c) {
   detail::for_each_config_number(c, [&](const char* name, auto value, double, double, bool) { json[name] = value; });
   json["mean"] = c.mean;
   json["std"] = c.std;
+  detail::for_each_config_switch(c, [&](const char* name, bool value) { json[name] = value; });
   return json.dump();
 }
 
@@ -203,6 +213,12 @@ inline Config config_from_json(const std::string& text) {
       (*member)[i] = (*it)[i].template get<double>();
     }
   }
+  detail::for_each_config_switch(c, [&](const char* name, bool& value) {
+    const auto it = find(name, false);
+    if (it == json.end()) return;
+    if (!it->is_boolean()) detail::fail_config(name, "true or false", it->dump().substr(0, 40));
+    value = it->template get<bool>();
+  });
   if (known != json.size()) {
     const auto reference = nlohmann::json::parse(to_json(c));
     for (const auto& [key, value] : json.items())
