@@ -66,6 +66,17 @@ TEST_CASE("config: JSON round trip, defaults, and the fields a file must have") 
   const std::string json = detrack::to_json(Config{});
   CHECK(detrack::config_from_json(replaced(json, "\"noise_steps\":1000,", "")).noise_steps == 1000);
   CHECK(names(complaint([&] { detrack::config_from_json(replaced(json, "\"width\":768,", "")); }), "width"));
+
+  Config ablated;
+  ablated.noise_prediction = ablated.denoising_attention = false;
+  CHECK(detrack::config_from_json(detrack::to_json(ablated)) == ablated);
+  for (const char* field : {"noise_prediction", "denoising_attention"}) {  // files from before there were switches
+    const std::string entry = std::string(",\"") + field + "\":true";
+    CHECK(detrack::config_from_json(replaced(json, entry, "")) == Config{});
+    CHECK(names(complaint([&] { detrack::config_from_json(replaced(json, entry, entry + "1")); }), "(whole)"));
+    CHECK(names(complaint([&] { detrack::config_from_json(replaced(json, entry, std::string(",\"") + field + "\":1")); }),
+                field));
+  }
 }
 
 TEST_CASE("config: hostile JSON is refused and the field named") {

@@ -1,7 +1,9 @@
 // Structures of options from JSON and into JSON, by one list of their fields.
 #pragma once
 
-#include <cstdint>
+#include <algorithm>
+#include <array>
+#include <cstddef>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <span>
@@ -25,7 +27,9 @@ namespace detail {
 class JsonReader {
  public:
   JsonReader(const nlohmann::json& json, std::string where) : json_(json), where_(std::move(where)) {
-    if (!json.is_object()) fail(ErrorCode::config, where_, ": expected a JSON object, got ", shown(json));
+    if (!json.is_object())
+      fail(ErrorCode::config, where_, ": (whole): expected a JSON object, got ",
+           json.is_discarded() ? "something else" : shown(json));
   }
 
   template <class N>
@@ -39,6 +43,19 @@ class JsonReader {
     if (!(got >= least && got <= most))
       fail(ErrorCode::config, where_, ": ", name, ": expected a number in [", least, ", ", most, "], got ", got);
     value = found->get<N>();
+  }
+  /// Errors: config, where a field is absent.
+  void require(const char* name) {
+    if (!find(name)) fail(ErrorCode::config, where_, ": ", name, ": expected a value, got none");
+  }
+  template <std::size_t n>
+  void numbers(const char* name, std::array<double, n>& values) {
+    const nlohmann::json* found = find(name);
+    if (!found) return;
+    const auto is_number = [](const nlohmann::json& one) { return one.is_number(); };
+    if (!found->is_array() || found->size() != n || !std::all_of(found->begin(), found->end(), is_number))
+      wrong(name, concat("a list of ", n, " numbers").c_str(), *found);
+    for (std::size_t i = 0; i < n; ++i) values[i] = (*found)[i].get<double>();
   }
   void flag(const char* name, bool& value) {
     if (const nlohmann::json* found = find(name)) {
@@ -101,7 +118,8 @@ class JsonReader {
       if (!known_.contains(name)) {
         std::string known;
         for (const std::string& one : known_) known += (known.empty() ? "" : ", ") + one;
-        fail(ErrorCode::config, where_, ": ", in_quotes(name), ": expected one of the fields ", known);
+        fail(ErrorCode::config, where_, ": ", escaped(name, 40), ": expected a known field (", known,
+             "), got an unknown one");
       }
   }
 

@@ -5,11 +5,11 @@
 #include <cmath>
 #include <cstdint>
 #include <nlohmann/json.hpp>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "detrack/io/json_fields.hpp"
 #include "detrack/ops/noise.hpp"
 #include "detrack/ops/words.hpp"
 
@@ -41,6 +41,8 @@ struct Config {
   std::int64_t trajectory_used = 0;    ///< previous boxes the tracker gives: 0 after training on pairs, K after sequences
   std::array<double, 3> mean{0.485, 0.456, 0.406};  ///< of RGB / 255 (ImageNet's)
   std::array<double, 3> std{0.229, 0.224, 0.225};
+  bool denoising_attention = true;  ///< false (an ablation): box tokens see the image in the refiner only
+  bool noise_prediction = true;     ///< false (an ablation): blocks change box tokens without predicting noise
 
   /// V
   std::int64_t words() const { return std::llround(static_cast<double>(bins_per_unit) * coord_range); }
@@ -86,6 +88,13 @@ void for_each_config_number(C& c, F&& f) {
   f("search_factor", c.search_factor, 0.1, 100, false);
   f("template_factor", c.template_factor, 0.1, 100, false);
   f("trajectory_used", c.trajectory_used, 0, 1024, false);
+}
+
+/// Calls f(name, member) for every switch; all default in JSON.
+template <class C, class F>
+void for_each_config_switch(C& c, F&& f) {
+  f("denoising_attention", c.denoising_attention);
+  f("noise_prediction", c.noise_prediction);
 }
 
 inline std::string number_text(double x) {
@@ -164,75 +173,24 @@ inline std::string to_json(const Config& c) {
   detail::for_each_config_number(c, [&](const char* name, auto value, double, double, bool) { json[name] = value; });
   json["mean"] = c.mean;
   json["std"] = c.std;
+  detail::for_each_config_switch(c, [&](const char* name, bool value) { json[name] = value; });
   return json.dump();
 }
 
-namespace detail {
-
-/// The fields of a JSON object, asked for one by one; those that nobody asked for are unknown.
-class JsonFields {
- public:
-  /// Errors: config, where the text is no JSON object.
-  explicit JsonFields(const std::string& text) : json_(nlohmann::json::parse(text, nullptr, false)) {
-    if (json_.is_discarded() || !json_.is_object()) fail_config("(whole)", "a JSON object", text.substr(0, 40));
-  }
-
-  /// nullptr where a field is absent. Errors: config, where it must be there.
-  const nlohmann::json* find(const char* name, bool required) {
-    known_.insert(name);
-    const auto it = json_.find(name);
-    if (it != json_.end()) return &*it;
-    if (required) fail_config(name, "a value", "none");
-    return nullptr;
-  }
-
-  /// Leaves `value` as it is where a field is absent. Errors: config.
-  template <class N>
-  void read(const char* name, N& value, double least, double most, bool required) {
-    const nlohmann::json* field = find(name, required);
-    if (!field) return;
-    constexpr bool integer = std::is_integral_v<N>;
-    if (!field->is_number() || (integer && !field->is_number_integer()))
-      fail_config(name, integer ? "an integer" : "a number", field->dump().substr(0, 40));
-    // Bounded as a double first: a JSON integer may be beyond int64.
-    check_range(name, field->template get<double>(), least, most);
-    value = field->template get<N>();
-  }
-
-  /// Errors: config, naming a field that nobody asked for.
-  void expect_no_others() const {
-    for (const auto& [key, value] : json_.items())
-      if (!known_.contains(key)) fail_config(key.substr(0, 40), "a known field", "an unknown one");
-  }
-
- private:
-  nlohmann::json json_;
-  std::set<std::string> known_;
-};
-
-}  // namespace detail
-
 /// Reads and validates. Fields that shape the weights must be there; the others default. Errors: config, naming the field.
 inline Config config_from_json(const std::string& text) {
-  detail::JsonFields fields(text);
+  const auto json = nlohmann::json::parse(text, nullptr, false);
+  detail::JsonReader fields(json, "config");
   Config c;
-  if (const auto* name = fields.find("name", false)) {
-    if (!name->is_string()) detail::fail_config("name", "a string", name->dump());
-    c.name = name->template get<std::string>();
-  }
+  fields.text("name", c.name);
   detail::for_each_config_number(c, [&](const char* name, auto& value, double least, double most, bool required) {
-    fields.read(name, value, least, most, required);
+    if (required) fields.require(name);
+    fields.number(name, value, least, most);
   });
-  for (auto [name, member] : {std::pair{"mean", &c.mean}, {"std", &c.std}}) {
-    const auto* field = fields.find(name, false);
-    if (!field) continue;
-    if (!field->is_array() || field->size() != 3) detail::fail_config(name, "three numbers", field->dump().substr(0, 40));
-    for (std::size_t i = 0; i < 3; ++i) {
-      if (!(*field)[i].is_number()) detail::fail_config(name, "three numbers", field->dump().substr(0, 40));
-      (*member)[i] = (*field)[i].template get<double>();
-    }
-  }
-  fields.expect_no_others();
+  fields.numbers("mean", c.mean);
+  fields.numbers("std", c.std);
+  detail::for_each_config_switch(c, [&](const char* name, bool& value) { fields.flag(name, value); });
+  fields.finish();
   validate(c);
   return c;
 }

@@ -10,6 +10,12 @@
 
 namespace detrack {
 
+/// What a box half consists of beside its MLP; without one of them its parameters do not exist (the paper's ablations).
+struct DenoiseParts {
+  bool attention = true;  ///< false: x' = x
+  bool noise = true;      ///< false: y = x''
+};
+
 /// The box half (DeTrack eqs. 6-10): 4 tokens attend to the search keys and values of the block's own image attention.
 template <class T>
 struct Denoise {
@@ -17,6 +23,7 @@ struct Denoise {
   Linear<T> q, proj;
   Mlp<T> mlp, noise;
   std::int64_t heads = 1;
+  DenoiseParts parts;
 
   struct Saved {
     typename LayerNorm<T>::Saved norm1{}, norm2{};
@@ -26,48 +33,40 @@ struct Denoise {
   };
 
   Denoise() = default;
-  Denoise(std::int64_t C, std::int64_t h, std::int64_t ratio)
-      : norm1(C),
-        norm2(C),
-        q(C, C),
-        proj(C, C),
-        mlp(C, ratio * C, C, Activation::gelu),
-        noise(C, C, C, Activation::relu),
-        heads(h) {}
+  Denoise(std::int64_t C, std::int64_t h, std::int64_t ratio, DenoiseParts p = {})
+      : norm2(C), mlp(C, ratio * C, C, Activation::gelu), heads(h), parts(p) {
+    if (parts.attention) norm1 = LayerNorm<T>(C), q = Linear<T>(C, C), proj = Linear<T>(C, C);
+    if (parts.noise) noise = Mlp<T>(C, C, C, Activation::relu);
+  }
 
   /// x' = x + proj(attention(q(LN x), keys, values));  x'' = x' + MLP(LN x');  y = x'' - noise(x'').
   /// x, y (B, 4, C); keys, values (B, Ns, C). With y absent only what a backward needs is computed.
   void forward(Context<T>& ctx, View<const T> x, View<const T> keys, View<const T> values, View<T> y, Saved* saved) const {
     ArenaScope scope(ctx.arena());
     const auto tokens = [&] { return ctx.arena().template allocate<T>(x.shape()); };
-    const View<T> normed = tokens(), queries = tokens(), mixed = tokens(), attended = tokens();
-    HeadAttention<T> attention{.q = queries, .k = keys, .v = values, .y = mixed};
-    if (saved) attention.lse = ctx.arena().template allocate<stat_t<T>>({x.extent(0), heads, x.extent(1)});
-
-    norm1.forward(ctx, x, normed, saved ? &saved->norm1 : nullptr);
-    q.forward(ctx, normed, queries);
-    attention.forward(ctx, heads);
-    proj.forward(ctx, mixed, attended, {.residual = x});
-    const View<T> normed2 = tokens(), denoisable = tokens();
+    const View<const T> attended = parts.attention ? attend(ctx, x, keys, values, tokens(), saved) : x;
+    const View<T> normed2 = tokens(), denoisable = parts.noise ? tokens() : y;
     norm2.forward(ctx, attended, normed2, saved ? &saved->norm2 : nullptr);
     mlp.forward(ctx, normed2, attended, denoisable, saved ? &saved->mlp : nullptr);
-    noise.forward(ctx, denoisable, denoisable, y, saved ? &saved->noise : nullptr, -1);
-    if (saved) {
-      saved->attention = attention;
-      saved->query_input = normed;
-      scope.keep();
-    }
+    if (parts.noise) noise.forward(ctx, denoisable, denoisable, y, saved ? &saved->noise : nullptr, -1);
+    if (saved) scope.keep();
   }
 
-  /// dx may be dy. dkeys and dvalues (B, Ns, C) are overwritten.
+  /// dx may be dy. dkeys and dvalues (B, Ns, C) are overwritten; without attention they may be absent.
   void backward(Context<T>& ctx, View<const T> dy, const Saved& saved, View<T> dx, View<T> dkeys, View<T> dvalues) {
     const ArenaScope scope(ctx.arena());
     const auto tokens = [&] { return ctx.arena().template allocate<T>(dy.shape()); };
-    const View<T> sum = tokens(), branch = tokens(), dqueries = tokens();
-    noise.backward(ctx, dy, saved.noise, branch, -1);
-    ops::run(ctx, Add<T>{.a = dy, .b = branch, .y = sum});  // with respect to x''
-    mlp.backward(ctx, sum, saved.mlp, branch);
-    norm2.backward(ctx, branch, saved.norm2, sum, sum);  // x'
+    const View<T> sum = tokens(), branch = tokens();
+    View<const T> ddenoisable = dy;  // with respect to x''
+    if (parts.noise) {
+      noise.backward(ctx, dy, saved.noise, branch, -1);
+      ops::run(ctx, Add<T>{.a = dy, .b = branch, .y = sum});
+      ddenoisable = sum;
+    }
+    mlp.backward(ctx, ddenoisable, saved.mlp, branch);
+    norm2.backward(ctx, branch, saved.norm2, ddenoisable, parts.attention ? sum : dx);  // x'
+    if (!parts.attention) return;
+    const View<T> dqueries = tokens();
     proj.backward(ctx, sum, saved.attention.y, branch);
     saved.attention.backward(ctx, heads, branch, dqueries, dkeys, dvalues);
     q.backward(ctx, dqueries, saved.query_input, branch);
@@ -76,12 +75,30 @@ struct Denoise {
 
   template <class F>
   void visit(const std::string& prefix, F&& f) {
-    norm1.visit(prefix + "norm1.", f);
-    q.visit(prefix + "q.", f);
-    proj.visit(prefix + "proj.", f);
+    if (parts.attention) {
+      norm1.visit(prefix + "norm1.", f);
+      q.visit(prefix + "q.", f);
+      proj.visit(prefix + "proj.", f);
+    }
     norm2.visit(prefix + "norm2.", f);
     mlp.visit(prefix + "mlp.", f);
-    noise.visit(prefix + "noise.", f);
+    if (parts.noise) noise.visit(prefix + "noise.", f);
+  }
+
+ private:
+  /// x' into `attended`. Leaves its scratch memory to the caller's scope.
+  View<const T> attend(Context<T>& ctx, View<const T> x, View<const T> keys, View<const T> values, View<T> attended,
+                       Saved* saved) const {
+    const auto tokens = [&] { return ctx.arena().template allocate<T>(x.shape()); };
+    const View<T> normed = tokens(), queries = tokens();
+    HeadAttention<T> attention{.q = queries, .k = keys, .v = values, .y = tokens()};
+    if (saved) attention.lse = ctx.arena().template allocate<stat_t<T>>({x.extent(0), heads, x.extent(1)});
+    norm1.forward(ctx, x, normed, saved ? &saved->norm1 : nullptr);
+    q.forward(ctx, normed, queries);
+    attention.forward(ctx, heads);
+    proj.forward(ctx, attention.y, attended, {.residual = x});
+    if (saved) saved->attention = attention, saved->query_input = normed;
+    return attended;
   }
 };
 
@@ -95,8 +112,8 @@ struct DenoisingBlock : VitBlock<T> {
   };
 
   DenoisingBlock() = default;
-  DenoisingBlock(std::int64_t C, std::int64_t heads, std::int64_t ratio)
-      : VitBlock<T>(C, heads, ratio), denoise(C, heads, ratio) {}
+  DenoisingBlock(std::int64_t C, std::int64_t heads, std::int64_t ratio, DenoiseParts parts = {})
+      : VitBlock<T>(C, heads, ratio), denoise(C, heads, ratio, parts) {}
 
   /// box (B, 4, C) -> box_out, given the projection of the image half, of which the first n_search tokens are looked at.
   void forward_box(Context<T>& ctx, View<const T> box, View<const T> qkv, std::int64_t n_search, View<T> box_out,
@@ -109,6 +126,11 @@ struct DenoisingBlock : VitBlock<T> {
   /// In place: image gradients (B, N, C) and box gradients (B, 4, C) of the outputs become those of the inputs.
   void backward(Context<T>& ctx, const Saved& saved, std::int64_t n_search, View<T> dimage, View<T> dbox) {
     const ArenaScope scope(ctx.arena());
+    if (!denoise.parts.attention) {
+      denoise.backward(ctx, dbox, saved.denoise, dbox, {}, {});
+      VitBlock<T>::backward(ctx, saved, {}, dimage);
+      return;
+    }
     const std::int64_t C = dimage.extent(2);
     const View<T> dsearch = ctx.arena().template allocate<T>({dimage.extent(0), n_search, 2 * C});
     denoise.backward(ctx, dbox, saved.denoise, dbox, dsearch.slice(2, 0, C), dsearch.slice(2, C, C));

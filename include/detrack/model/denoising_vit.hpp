@@ -20,8 +20,7 @@ struct DenoisingViT {
 
   struct Saved {
     /// Set it before a forward: that then keeps of each block only what enters it, and the backward runs the block again
-    /// [Chen et al. 2016]. A fifth more work, a quarter of the memory at depth 12, the same gradients
-    /// to the bit.
+    /// [Chen et al. 2016]. A fifth more work, a quarter of the memory at depth 12, the same gradients to the bit.
     bool recompute = false;
     typename PatchEmbed<T>::Saved patches{};
     std::vector<typename DenoisingBlock<T>::Saved> blocks;  ///< empty where they are run again
@@ -38,7 +37,8 @@ struct DenoisingViT {
         pos_embed_template({1, c.template_tokens(), c.width}),
         template_embed({c.templates, c.width}),
         norm(c.width) {
-    for (std::int64_t j = 0; j < c.depth; ++j) blocks.emplace_back(c.width, c.heads, c.mlp_ratio);
+    for (std::int64_t j = 0; j < c.depth; ++j)
+      blocks.emplace_back(c.width, c.heads, c.mlp_ratio, DenoiseParts{c.denoising_attention, c.noise_prediction});
   }
 
   std::int64_t search_tokens() const { return pos_embed_search.shape[1]; }

@@ -10,10 +10,11 @@
 namespace detrack {
 
 struct LossWeights {
-  double ce = 2;           ///< refined box: cross-entropy over words
-  double siou = 2;         ///< refined box: SIoU of the expected box
-  double denoise = 1;      ///< mean over blocks of the cross-entropy to the less noisy box
-  double label_sigma = 0;  ///< width of the cross-entropy targets in words; 0: one word
+  double ce = 2;                    ///< refined box: cross-entropy over words
+  double siou = 2;                  ///< refined box: SIoU of the expected box
+  double denoise = 1;               ///< mean over blocks of the cross-entropy to the less noisy box
+  double label_sigma = 0;           ///< width of the cross-entropy targets in words; 0: one word
+  bool noise_target_total = false;  ///< true (an ablation): only the last block's map is supervised, towards the truth
 };
 
 /// What the losses compare with, one entry a sample, on the host.
@@ -28,7 +29,8 @@ struct LossValues {
 };
 
 /// total = weights.ce CE(refined map) + weights.siou SIoU(expected box) + weights.denoise (mean over blocks of CE(block's
-/// map)), each a mean over the batch and the coordinates. Block j is trained towards the box with 1 - j/L of the noise left.
+/// map)), each a mean over the batch and the coordinates. Block j is trained towards the box with 1 - j/L of the noise left;
+/// with noise_target_total the last block alone counts, and is trained towards the truth.
 template <class T>
 class Losses {
  public:
@@ -49,7 +51,7 @@ class Losses {
     values.denoise = cross_entropy(
         ctx, step_logits,
         [&](std::size_t i) { return words.position(step_target(targets, i / 4 / batch, i / 4 % batch)[i % 4]); },
-        weights_.denoise, dstep_logits);
+        weights_.denoise, dstep_logits, weights_.noise_target_total ? 4 * B * (config_.depth - 1) : 0);
 
     const View<const double> truth =
         transfer_.template upload<double>(ctx, {B, 4}, [&](std::size_t i) { return targets.truth[i / 4][i % 4]; });
@@ -71,14 +73,16 @@ class Losses {
 
  private:
   CropBox step_target(const LossTargets& targets, std::size_t block, std::size_t b) const {
+    if (weights_.noise_target_total) return targets.truth[b];
     const double remaining = 1 - static_cast<double>(block + 1) / static_cast<double>(config_.depth);
     return denoising_target(config_.noise(), targets.truth[b], targets.start[b], targets.eps[b], targets.t[b],
                             targets.noised[b] != 0, remaining);
   }
 
-  /// position(i): the target of row i, in words.
+  /// position(i): the target of row i, in words. Rows before `first` count for nothing.
   template <class F>
-  double cross_entropy(Context<T>& ctx, View<const stat_t<T>> logits, F&& position, double weight, View<stat_t<T>> dlogits) {
+  double cross_entropy(Context<T>& ctx, View<const stat_t<T>> logits, F&& position, double weight, View<stat_t<T>> dlogits,
+                       std::int64_t first = 0) {
     const View<const stat_t<T>> rows = logits.rows();
     const std::int64_t R = rows.extent(0);
     const View<const double> target = transfer_.template upload<double>(ctx, {R}, position);
@@ -88,15 +92,16 @@ class Losses {
       ops::run(ctx, CrossEntropyBackward<T>{.logits = rows,
                                             .target = target,
                                             .sigma = weights_.label_sigma,
-                                            .dloss = row_weights(ctx, R, weight),
+                                            .dloss = row_weights(ctx, R, weight, first),
                                             .dlogits = dlogits.rows()});
-    return transfer_.mean(ctx, loss);
+    return transfer_.mean(ctx, loss.slice(0, first, R - first));
   }
 
-  /// The gradient of weight x mean with respect to each of `count` rows.
-  View<const stat_t<T>> row_weights(Context<T>& ctx, std::int64_t count, double weight) {
-    return transfer_.template upload<stat_t<T>>(ctx, {count},
-                                                [&](std::size_t) { return stat_t<T>(weight / static_cast<double>(count)); });
+  /// The gradient of weight x mean with respect to each of `count` rows, of which those before `first` are not meant.
+  View<const stat_t<T>> row_weights(Context<T>& ctx, std::int64_t count, double weight, std::int64_t first = 0) {
+    const auto each = stat_t<T>(weight / static_cast<double>(count - first));
+    return transfer_.template upload<stat_t<T>>(
+        ctx, {count}, [&](std::size_t i) { return static_cast<std::int64_t>(i) < first ? stat_t<T>(0) : each; });
   }
 
   static void check(const LossTargets& targets, std::size_t B) {

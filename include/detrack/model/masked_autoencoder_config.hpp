@@ -55,11 +55,15 @@ inline std::string to_json(const MaskedAutoencoderConfig& c) {
 
 /// Reads the fields, each within its range; validate() tells whether they fit the model's. Errors: config, naming the field.
 inline MaskedAutoencoderConfig masked_autoencoder_config_from_json(const std::string& text) {
-  detail::JsonFields fields(text);
+  const auto json = nlohmann::json::parse(text, nullptr, false);
+  detail::JsonReader fields(json, "config");
   MaskedAutoencoderConfig c;
-  detail::for_each_masked_autoencoder_number(c, [&](const char* name, auto& value, double least, double most,
-                                                    bool required) { fields.read(name, value, least, most, required); });
-  fields.expect_no_others();
+  detail::for_each_masked_autoencoder_number(c,
+                                             [&](const char* name, auto& value, double least, double most, bool required) {
+                                               if (required) fields.require(name);
+                                               fields.number(name, value, least, most);
+                                             });
+  fields.finish();
   return c;
 }
 
