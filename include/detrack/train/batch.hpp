@@ -17,6 +17,7 @@ struct Batch {
   Tensor<float> search;               ///< (B, 3, S, S), normalised RGB
   Tensor<float> templates;            ///< (B, n, 3, Z, Z)
   std::vector<CropBox> truth, prior;  ///< see SampleRecipe
+  std::vector<CropBox> trajectory{};  ///< (B, K) previous boxes, oldest first; stage sequences
   std::vector<std::uint8_t> absent;
   std::vector<std::string> names;
 

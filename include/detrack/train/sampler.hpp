@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -13,6 +15,7 @@
 #include "detrack/image/size.hpp"
 #include "detrack/model/config.hpp"
 #include "detrack/train/options.hpp"
+#include "detrack/train/photometric_draw.hpp"
 #include "detrack/train/sample_recipe.hpp"
 #include "detrack/train/training_data.hpp"
 
@@ -54,7 +57,7 @@ class Sampler {
       const double jitter = i == 0 && !target.invented ? 0 : sampling_.template_jitter;
       const Box around = jittered(rng, place.box, jitter, jitter);
       sample.templates.push_back(
-          {place.file, crop_around(around, config_.template_factor), photometric(rng, grayscale), {}});
+          {place.file, crop_around(around, config_.template_factor), draw_photometric(rng, augment_, grayscale), {}});
     }
     Place search = target.search;
     sample.absent = rng.uniform() < negative_prob_;
@@ -64,7 +67,8 @@ class Sampler {
       sample.name += " in " + other.name;
     }
     const Box around = jittered(rng, search.box, sampling_.scale_jitter, sampling_.centre_jitter);
-    sample.search = {search.file, crop_around(around, config_.search_factor), photometric(rng, grayscale), {}};
+    sample.search = {
+        search.file, crop_around(around, config_.search_factor), draw_photometric(rng, augment_, grayscale), {}};
     sample.truth = to_crop(search.box, sample.search.region);
     sample.prior = to_crop(around, sample.search.region);
     if (rng.uniform() < augment_.occlusion_prob) sample.search.occluder = occluder(rng, sample.truth);
@@ -87,23 +91,19 @@ class Sampler {
     bool invented = false;  ///< a part of a picture that nobody has labelled
   };
 
-  static double between(Philox& rng, double least, double most) { return least + (most - least) * rng.uniform(); }
-
   Target draw_target(Philox& rng) const {
-    const double share = rng.uniform();
-    const auto& sources = data_->sources();
-    const auto source = std::find_if(sources.begin(), sources.end() - 1, [&](const auto& one) { return share < one.until; });
-    std::size_t at = rng.below(source->size());
+    const TrainingData::Source& source = data_->draw_source(rng.uniform());
+    std::size_t at = rng.below(source.size());
     Target target;
-    target.name = source->from->name;
-    if (at < source->videos.size()) return from_video(rng, source->videos[at], std::move(target));
-    at -= source->videos.size();
+    target.name = source.from->name;
+    if (at < source.videos.size()) return from_video(rng, source.videos[at], std::move(target));
+    at -= source.videos.size();
     Place place;
-    if (at < source->boxed.size()) {
-      const StillImage& image = source->boxed[at];
+    if (at < source.boxed.size()) {
+      const StillImage& image = source.boxed[at];
       place = {image.file, image.boxes[rng.below(image.boxes.size())]};
     } else {
-      place.file = source->unlabelled[at - source->boxed.size()].file;
+      place.file = source.unlabelled[at - source.boxed.size()].file;
       place.box = invented_box(rng, size_of_(place.file));
       target.invented = true;
     }
@@ -136,40 +136,29 @@ class Sampler {
   /// A box of 12 to 50 % of the picture's side, up to about twice as long as wide, wholly inside.
   static Box invented_box(Philox& rng, ImageSize size) {
     const auto width = static_cast<double>(size.width), height = static_cast<double>(size.height);
-    const double side = between(rng, 0.12, 0.5) * std::min(width, height), stretch = std::exp(between(rng, -0.45, 0.45));
+    const double side = draw_between(rng, 0.12, 0.5) * std::min(width, height),
+                 stretch = std::exp(draw_between(rng, -0.45, 0.45));
     const double w = std::min(side * stretch, width), h = std::min(side / stretch, height);
-    return {between(rng, 0, width - w), between(rng, 0, height - h), w, h};
+    return {draw_between(rng, 0, width - w), draw_between(rng, 0, height - h), w, h};
   }
 
   static Box jittered(Philox& rng, const Box& box, double scale, double centre) {
     const double w = box.w * std::exp(scale * rng.normal()), h = box.h * std::exp(scale * rng.normal());
     const double reach = centre * std::sqrt(w * h);
-    const double x = box.centre_x() + between(rng, -reach, reach), y = box.centre_y() + between(rng, -reach, reach);
+    const double x = box.centre_x() + draw_between(rng, -reach, reach),
+                 y = box.centre_y() + draw_between(rng, -reach, reach);
     return {x - w / 2, y - h / 2, w, h};
-  }
-
-  /// Draws the same number of times whatever the options are: changing one of them changes nothing else.
-  Photometric photometric(Philox& rng, bool grayscale) const {
-    Photometric p{.grayscale = grayscale};
-    p.gamma = std::exp(between(rng, -augment_.gamma, augment_.gamma));
-    const double brightness = between(rng, 1 - augment_.brightness, 1 + augment_.brightness);
-    for (double& gain : p.gain) gain = brightness * between(rng, 1 - augment_.colour, 1 + augment_.colour);
-    const double blur = between(rng, 0.5, 1.5), noise = between(rng, 0, 0.06);
-    if (rng.uniform() < augment_.blur_prob) p.blur = blur;
-    if (rng.uniform() < augment_.noise_prob) p.noise = noise;
-    const auto bits = rng.next();
-    p.noise_seed = std::uint64_t{bits[0]} << 32 | bits[1];
-    return p;
   }
 
   /// Covers a side of the target up to its middle, with what the crop shows elsewhere.
   static Occluder occluder(Philox& rng, const CropBox& truth) {
     const double w = truth[2] - truth[0], h = truth[3] - truth[1];
-    const double cover_w = w * between(rng, 0.2, 0.5), cover_h = h * between(rng, 0.2, 1);
-    const double x = rng.uniform() < 0.5 ? truth[0] : truth[2] - cover_w, y = between(rng, truth[1], truth[3] - cover_h);
+    const double cover_w = w * draw_between(rng, 0.2, 0.5), cover_h = h * draw_between(rng, 0.2, 1);
+    const double x = rng.uniform() < 0.5 ? truth[0] : truth[2] - cover_w,
+                 y = draw_between(rng, truth[1], truth[3] - cover_h);
     return {{x, y, x + cover_w, y + cover_h},
-            between(rng, 0, std::max(1 - cover_w, 0.0)),
-            between(rng, 0, std::max(1 - cover_h, 0.0))};
+            draw_between(rng, 0, std::max(1 - cover_w, 0.0)),
+            draw_between(rng, 0, std::max(1 - cover_h, 0.0))};
   }
 
   std::shared_ptr<const TrainingData> data_;

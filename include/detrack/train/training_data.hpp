@@ -1,6 +1,7 @@
 // What training samples are drawn from: sources of videos and still pictures, each with a weight.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -75,6 +76,10 @@ class TrainingData {
   TrainingData& operator=(const TrainingData&) = delete;
 
   const std::vector<Source>& sources() const { return sources_; }
+  /// The source that a share in [0, 1) of all samples falls on.
+  const Source& draw_source(double share) const {
+    return *std::find_if(sources_.begin(), sources_.end() - 1, [&](const Source& one) { return share < one.until; });
+  }
 
  private:
   std::vector<TrainingSource> owned_;

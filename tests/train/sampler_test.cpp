@@ -1,0 +1,265 @@
+// What samples are drawn: which frames, which crops, and where the target is in them.
+#include "detrack/train/sampler.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <map>
+#include <set>
+
+#include "detrack/train/clip.hpp"
+#include "detrack/train/picture_sampler.hpp"
+#include "tests/support/error_of.hpp"
+
+using namespace detrack;
+using detrack::test::error_of;
+
+namespace {
+
+/// A target that moves right by a pixel a frame; frame i has the file "<name>/i". In frames 3 and 4 it is absent.
+Sequence moving(const std::string& name, int frames) {
+  Sequence sequence;
+  sequence.name = name;
+  for (int i = 0; i < frames; ++i) {
+    sequence.frames.push_back(name + "/" + std::to_string(i));
+    sequence.truth.push_back(i == 3 || i == 4 ? no_box() : Box{100.0 + i, 80, 20, 30});
+  }
+  return sequence;
+}
+
+int frame_of(const std::filesystem::path& file) {
+  return std::stoi(file.filename().string());
+}
+
+ImageSize wide(const std::filesystem::path&) {
+  return {320, 240};
+}
+
+Config sampler_config() {
+  Config c = preset("detrack-t256");
+  return c;
+}
+
+std::shared_ptr<const TrainingData> data_of(std::vector<TrainingSource> sources, double min_side = 6) {
+  return std::make_shared<const TrainingData>(std::move(sources), min_side);
+}
+
+TrainOptions sampler_options() {
+  TrainOptions o;
+  o.augment = {.flip = 0.5,
+               .grayscale = 0.3,
+               .brightness = 0.2,
+               .colour = 0.1,
+               .gamma = 0.2,
+               .blur_prob = 0.5,
+               .noise_prob = 0.5,
+               .occlusion_prob = 0.5};
+  return o;
+}
+
+}  // namespace
+
+TEST_CASE("training data: what cannot be trained on is left out, and weights become shares") {
+  StillImage picture{"p", {{0, 0, 50, 50}, {0, 0, 3, 50}, {0, 0, 0, 0}}};
+  const auto data =
+      data_of({{.name = "videos", .weight = 3, .sequences = {moving("a", 10)}},
+               {.name = "pictures", .weight = 1, .images = {picture, {"small", {{0, 0, 4, 4}}}, {"bare", {}}}}});
+  REQUIRE(data->sources().size() == 2);
+  CHECK(data->sources()[0].until == 0.75);
+  CHECK(data->sources()[1].until == 1);
+  CHECK(data->sources()[0].videos[0].frames == std::vector<std::uint32_t>{0, 1, 2, 5, 6, 7, 8, 9});
+  REQUIRE(data->sources()[1].boxed.size() == 1);
+  CHECK(data->sources()[1].boxed[0].boxes.size() == 1);
+  CHECK(data->sources()[1].unlabelled.size() == 1);
+  CHECK(&data->draw_source(0.7499) == &data->sources()[0]);
+  CHECK(&data->draw_source(0.75) == &data->sources()[1]);
+  CHECK(error_of(ErrorCode::argument, [] { data_of({}); }).find("at least one source") != std::string::npos);
+  CHECK(error_of(ErrorCode::argument,
+                 [] {
+                   data_of({{.name = "dust", .images = {{"small", {{0, 0, 4, 4}}}}}});
+                 })
+            .find("dust: expected targets with sides of at least 6 pixels, got none in 0 videos and 1 pictures") !=
+        std::string::npos);
+  for (const double weight : {0.0, -1.0, std::nan("")})
+    CHECK(error_of(ErrorCode::argument, [&] {
+            data_of({{.name = "videos", .weight = weight, .sequences = {moving("a", 10)}}});
+          }).find("weight") != std::string::npos);
+}
+
+TEST_CASE("sampler: sample i is the same whoever asks, another attempt or seed is another sample") {
+  const auto data = data_of({{.name = "videos", .sequences = {moving("a", 50), moving("b", 30)}}});
+  TrainOptions o = sampler_options();
+  const Sampler one(data, sampler_config(), o, wide), same(data, sampler_config(), o, wide);
+  o.seed = 2;
+  const Sampler other(data, sampler_config(), o, wide);
+  const SampleRecipe later = one(100000);
+  int different = 0;
+  for (std::uint64_t i = 0; i < 50; ++i) {
+    CHECK(one(i) == same(i));
+    CHECK_FALSE(one(i) == one(i, 1));
+    different += one(i) == other(i) ? 0 : 1;
+  }
+  CHECK(different == 50);
+  CHECK(one(100000) == later);
+}
+
+TEST_CASE("sampler: templates in the order of time before the search frame, within the gap, where the target is seen") {
+  const auto data = data_of({{.name = "videos", .sequences = {moving("a", 60)}}});
+  TrainOptions o = sampler_options();
+  o.sampling.max_gap = 20;
+  const Sampler sampler(data, sampler_config(), o, wide);
+  std::set<int> first, last;
+  for (std::uint64_t i = 0; i < 500; ++i) {
+    const SampleRecipe sample = sampler(i);
+    REQUIRE(sample.templates.size() == 3);
+    const int search = frame_of(sample.search.file), fixed = frame_of(sample.templates[0].file);
+    CHECK(search >= fixed);
+    CHECK(search <= fixed + 20);
+    int before = fixed;
+    for (const CropRecipe& crop : sample.templates) {
+      CHECK(frame_of(crop.file) >= before);
+      CHECK(frame_of(crop.file) <= search);
+      before = frame_of(crop.file);
+      CHECK(before != 3);
+      CHECK(before != 4);
+    }
+    first.insert(fixed), last.insert(search);
+    // The first template is exactly what a tracker would cut out.
+    CHECK(sample.templates[0].region == crop_around({100.0 + fixed, 80, 20, 30}, 2));
+  }
+  CHECK(first.size() > 50);
+  CHECK(last.size() > 50);
+}
+
+TEST_CASE("sampler: the truth is where the target is, the prior in the middle of the crop") {
+  const auto data = data_of({{.name = "videos", .sequences = {moving("a", 60)}}});
+  TrainOptions o = sampler_options();
+  const Sampler sampler(data, sampler_config(), o, wide);
+  int flipped = 0;
+  double widest = 0, furthest = 0;
+  for (std::uint64_t i = 0; i < 500; ++i) {
+    const SampleRecipe sample = sampler(i);
+    const Box box{100.0 + frame_of(sample.search.file), 80, 20, 30};
+    const CropBox truth = sample.flip ? mirrored(sample.truth) : sample.truth;
+    const Box back = to_frame(truth, sample.search.region);
+    CHECK(std::abs(back.x - box.x) + std::abs(back.y - box.y) + std::abs(back.w - 20) + std::abs(back.h - 30) < 1e-9);
+    CHECK(std::abs((sample.prior[0] + sample.prior[2]) / 2 - 0.5) < 1e-12);
+    CHECK(std::abs((sample.prior[1] + sample.prior[3]) / 2 - 0.5) < 1e-12);
+    const Box prior = to_frame(sample.prior, sample.search.region);
+    CHECK(sample.search.region.side == std::ceil(4 * std::sqrt(prior.w * prior.h)));
+    flipped += sample.flip ? 1 : 0;
+    widest = std::max(widest, std::abs(std::log(prior.w / 20)));
+    const double reach = std::sqrt(prior.w * prior.h);
+    furthest = std::max(furthest, std::abs(prior.centre_x() - box.centre_x()) / reach);
+    CHECK(std::abs(prior.centre_x() - box.centre_x()) <= 1.5 * reach + 1e-9);
+  }
+  CHECK(flipped > 200);
+  CHECK(flipped < 300);
+  CHECK(widest > 0.4);
+  CHECK(widest < 1.5);
+  CHECK(furthest > 1.4);
+}
+
+TEST_CASE("sampler: pictures give pairs of themselves, those without boxes invented targets inside") {
+  const auto data = data_of({{.name = "pictures", .images = {{"boxed", {{10, 20, 60, 40}}}, {"bare", {}}}}});
+  const Sampler sampler(data, sampler_config(), sampler_options(), wide);
+  std::map<std::string, int> seen;
+  for (std::uint64_t i = 0; i < 300; ++i) {
+    const SampleRecipe sample = sampler(i);
+    ++seen[sample.search.file.string()];
+    for (const CropRecipe& crop : sample.templates) CHECK(crop.file == sample.search.file);
+    const Box box = to_frame(sample.flip ? mirrored(sample.truth) : sample.truth, sample.search.region);
+    if (sample.search.file == "boxed") {
+      CHECK(std::abs(box.w - 60) < 1e-9);
+      continue;
+    }
+    CHECK(box.x > -1e-9);
+    CHECK(box.right() < 320 + 1e-9);
+    CHECK(box.y > -1e-9);
+    CHECK(box.bottom() < 240 + 1e-9);
+    CHECK(std::min(box.w, box.h) > 15);
+  }
+  CHECK(seen["boxed"] > 100);
+  CHECK(seen["bare"] > 100);
+}
+
+TEST_CASE("sampler: absent targets only where the stage wants them") {
+  const auto data = data_of({{.name = "videos", .sequences = {moving("a", 60), moving("b", 60)}}});
+  TrainOptions o = sampler_options();
+  const auto absent = [&] {
+    const Sampler sampler(data, sampler_config(), o, wide);
+    int count = 0;
+    for (std::uint64_t i = 0; i < 400; ++i) count += sampler(i).absent ? 1 : 0;
+    return count;
+  };
+  CHECK(absent() == 0);
+  o.stage = "iou";
+  CHECK(absent() > 70);
+  CHECK(absent() < 130);
+}
+
+TEST_CASE("sampler: options that are off change nothing, and the number of templates can be chosen") {
+  const auto data = data_of({{.name = "videos", .sequences = {moving("a", 60)}}});
+  TrainOptions o;
+  o.augment = {.flip = 0, .grayscale = 0, .brightness = 0};
+  o.sampling.scale_jitter = o.sampling.centre_jitter = o.sampling.template_jitter = 0;
+  o.templates = 1;
+  const Sampler sampler(data, sampler_config(), o, wide);
+  for (std::uint64_t i = 0; i < 50; ++i) {
+    const SampleRecipe sample = sampler(i);
+    CHECK(sample.templates.size() == 1);
+    CHECK_FALSE(sample.flip);
+    CHECK_FALSE(sample.search.occluder.has_value());
+    Photometric untouched = sample.search.photometric;
+    untouched.noise_seed = 0;
+    CHECK(untouched == Photometric{});
+    for (std::size_t k = 0; k < 4; ++k) CHECK(std::abs(sample.truth[k] - sample.prior[k]) < 1e-12);
+  }
+  o.templates = 4;
+  CHECK(error_of(ErrorCode::argument, [&] { Sampler(data, sampler_config(), o, wide); }).find("at most the model's 3") !=
+        std::string::npos);
+}
+
+TEST_CASE("picture sampler: squares inside the picture, of a fifth of it at least") {
+  const auto data =
+      data_of({{.name = "pictures", .images = {{"bare", {}}}}, {.name = "videos", .sequences = {moving("a", 60)}}});
+  const PictureSampler sampler(data, sampler_options(), wide);
+  for (std::uint64_t i = 0; i < 300; ++i) {
+    const SampleRecipe sample = sampler(i);
+    CHECK(sample == sampler(i));
+    CHECK(sample.templates.empty());
+    const CropRegion& region = sample.search.region;
+    CHECK(region.side >= 240 * std::sqrt(0.2) - 1e-9);
+    CHECK(region.left() >= -1e-9);
+    CHECK(region.top() >= -1e-9);
+    CHECK(region.left() + region.side <= 320 + 1e-9);
+    CHECK(region.top() + region.side <= 240 + 1e-9);
+  }
+}
+
+TEST_CASE("clips: of one length, of frames in the order of time, at least eight") {
+  const auto data = data_of({{.name = "videos", .sequences = {moving("short", 7), moving("a", 14), moving("b", 60)}},
+                             {.name = "pictures", .images = {{"boxed", {{10, 20, 60, 40}}}}}});
+  TrainOptions o;
+  o.batch = 3;
+  o.rollout = 20;
+  const ClipSampler sampler(data, o);
+  std::set<std::size_t> lengths;
+  for (std::uint64_t i = 0; i < 100; ++i) {
+    const auto clips = sampler(i);
+    REQUIRE(clips.size() == 3);
+    lengths.insert(clips[0].files.size());
+    for (const Clip& clip : clips) {
+      CHECK(clip.files.size() == clips[0].files.size());
+      CHECK(clip.boxes.size() == clip.files.size());
+      for (std::size_t t = 0; t < clip.files.size(); ++t) {
+        CHECK(clip.boxes[t].x == 100.0 + frame_of(clip.files[t]));
+        if (t > 0) CHECK(frame_of(clip.files[t]) > frame_of(clip.files[t - 1]));
+      }
+    }
+  }
+  CHECK(lengths == std::set<std::size_t>{12, 20});
+  CHECK(error_of(ErrorCode::argument, [&] {
+          ClipSampler(data_of({{.name = "videos", .sequences = {moving("short", 7)}}}), o);
+        }).find("a video of at least 8 frames") != std::string::npos);
+}

@@ -1,0 +1,336 @@
+// Training as a whole on tiny models: it learns what it is given, goes on as if unbroken, and survives bad numbers.
+#include "detrack/train/trainer.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "detrack/cpu/backend.hpp"
+#include "detrack/model/initialise.hpp"
+#include "detrack/train/autoencoder_trainer.hpp"
+#include "detrack/train/batch_loader.hpp"
+#include "detrack/train/checkpoint.hpp"
+#include "detrack/train/picture_sampler.hpp"
+#include "detrack/train/rollout.hpp"
+#include "detrack/train/sampler.hpp"
+#include "tests/support/error_of.hpp"
+#include "tests/support/temporary_folder.hpp"
+#include "tests/train/scene.hpp"
+
+using namespace detrack;
+using detrack::test::Scene;
+
+namespace {
+
+// The sanitizers' build takes many times as long for a step: there the loss must fall, here the task must be learnt.
+#ifdef NDEBUG
+constexpr bool kLearnsAll = true;
+#else
+constexpr bool kLearnsAll = false;
+#endif
+
+/// 200 words, 16 tokens of search and 4 of template.
+Config tiny_config() {
+  Config c;
+  c.name = "overfit";
+  c.width = 48;
+  c.depth = 3;
+  c.heads = c.refine_heads = 3;
+  c.mlp_ratio = 2;
+  c.patch = 8;
+  c.search_size = 32;
+  c.template_size = 16;
+  c.templates = 1;
+  c.bins_per_unit = 100;
+  c.trajectory = 2;
+  c.refine_layers = 1;
+  return c;
+}
+
+TrainOptions options_of(const char* stage, std::int64_t steps) {
+  TrainOptions o;
+  o.stage = stage;
+  o.batch = 8;
+  o.steps = steps;
+  o.augment = {.flip = 0, .grayscale = 0, .brightness = 0};
+  o.sampling.centre_jitter = 0.5;
+  o.optimizer = {.lr = 2e-3,
+                 .backbone_factor = 1,
+                 .weight_decay = 0,
+                 .clip = 1,
+                 .schedule = "cosine",
+                 .drop_factor = 0.01,
+                 .warmup = 20,
+                 .drop_path = 0,
+                 .ema = 0};
+  o.loss.label_sigma = 1;
+  return o;
+}
+
+Trainer<float> make_trainer(const TrainOptions& o, std::uint64_t seed = 1) {
+  DeTrack<float> model(tiny_config());
+  initialise(model, seed);
+  return Trainer<float>(std::move(model), cpu::make_context<float>({.threads = 2}), o);
+}
+
+/// The same eight samples for ever.
+Batch eight_samples(const TrainOptions& o) {
+  const Sampler sampler(Scene::data(8), tiny_config(), o, Scene::size);
+  BatchLoader loader(tiny_config(), sampler, Scene::cache(), {.batch = 8, .templates = 1, .threads = 1, .ahead = 1});
+  const Batch& made = loader.next();
+  Batch batch(tiny_config(), 8, 1);
+  std::copy_n(made.search.data(), made.search.numel(), batch.search.data());
+  std::copy_n(made.templates.data(), made.templates.numel(), batch.templates.data());
+  batch.truth = made.truth, batch.prior = made.prior, batch.absent = made.absent, batch.names = made.names;
+  return batch;
+}
+
+template <class Run>
+std::vector<float> parameters(Run& run) {
+  const auto values = run.model().parameters().values(), average = run.average_model().parameters().values();
+  std::vector<float> all(values.data(), values.data() + values.numel());
+  all.insert(all.end(), average.data(), average.data() + average.numel());
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("trainer: stage pairs learns eight samples by heart, with drop path and the mean of the weights") {
+  TrainOptions o = options_of("pairs", kLearnsAll ? 600 : 40);
+  Trainer<float> trainer = make_trainer(o);
+  Batch batch = eight_samples(o);
+  double first = 0, loss = 0, overlap = 0;
+  for (std::int64_t i = 0; i < o.steps; ++i) {
+    batch.number = static_cast<std::uint64_t>(i);  // other noise every time
+    trainer.pass(batch);
+    const StepValues values = trainer.update();
+    if (i == 0) first = values.loss.total;
+    loss = values.loss.total, overlap = values.mean_iou;
+    CHECK(values.step == i + 1);
+    CHECK(values.skipped.empty());
+  }
+  MESSAGE("loss " << first << " -> " << loss << ", mean IoU " << overlap);
+  CHECK(loss < 0.8 * first);
+  if (kLearnsAll) CHECK(overlap > 0.95);
+  // With a decay of 0 the mean of the weights is the weights.
+  const auto all = parameters(trainer);
+  CHECK(std::equal(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(all.size() / 2),
+                   all.begin() + static_cast<std::ptrdiff_t>(all.size() / 2)));
+}
+
+TEST_CASE("trainer: stage sequences learns a clip by heart from its own rollouts") {
+  TrainOptions o = options_of("sequences", kLearnsAll ? 300 : 6);
+  o.batch = 2;
+  o.rollout = 8;
+  o.sampling.prior_prob = 1;
+  Sequence sequence;
+  sequence.name = "clip";
+  for (int i = 0; i < 8; ++i) {
+    sequence.frames.push_back("good/1");
+    sequence.truth.push_back(Scene::box(1));
+  }
+  const auto data =
+      std::make_shared<const TrainingData>(std::vector<TrainingSource>{{.name = "scene", .sequences = {sequence}}}, 6);
+  Trainer<float> trainer = make_trainer(o);
+  Rollout<float> rollout(trainer, Scene::cache(), 2);
+  const ClipSampler clips(data, o);
+  double first = 0, loss = 0, overlap = 0;
+  for (std::int64_t i = 0; i < o.steps; ++i) {
+    const auto& batches = rollout.run(clips(static_cast<std::uint64_t>(i)), static_cast<std::uint64_t>(i) * 100);
+    REQUIRE(batches.size() == 7);
+    for (const Batch& batch : batches) {
+      CHECK(batch.trajectory.size() == 4);
+      trainer.pass(batch);
+    }
+    const StepValues values = trainer.update();
+    if (i == 0) first = values.loss.total;
+    loss = values.loss.total, overlap = values.mean_iou;
+  }
+  MESSAGE("loss " << first << " -> " << loss << ", mean IoU " << overlap);
+  CHECK(loss < 0.9 * first);
+  if (kLearnsAll) CHECK(overlap > 0.95);
+}
+
+TEST_CASE("rollout: a frame that cannot be read gives no batches and is named") {
+  TrainOptions o = options_of("sequences", 1);
+  o.batch = 1;
+  Trainer<float> trainer = make_trainer(o);
+  Rollout<float> rollout(trainer, Scene::cache(), 2);
+  Clip clip{.name = "clip", .files = {"good/1", "good/1", "broken/1"}, .boxes = {3, Scene::box(1)}};
+  CHECK(rollout.run({clip}, 0).empty());
+  CHECK(rollout.problems().begin()->first == "broken/1: JPEG file: damaged");
+  clip.files[2] = "good/1";
+  const auto& batches = rollout.run({clip}, 5);
+  REQUIRE(batches.size() == 2);
+  CHECK(batches[1].number == 6);
+  // The first start is the given box; the trajectory repeats it.
+  const CropBox start = to_crop(Scene::box(1), crop_around(Scene::box(1), 4));
+  CHECK(batches[0].prior[0] == start);
+  CHECK(batches[0].trajectory == std::vector<CropBox>{start, start});
+  CHECK(batches[0].truth[0] == start);
+}
+
+TEST_CASE("trainer: stage iou learns to judge boxes, and nothing but the head moves") {
+  TrainOptions o = options_of("iou", kLearnsAll ? 3000 : 20);
+  o.optimizer.lr = 5e-3;
+  Trainer<float> trainer = make_trainer(o, 3);
+  Batch batch = eight_samples(o);
+  batch.absent[3] = 1;
+  const auto before = parameters(trainer);
+  double first = 0, loss = 0;
+  for (std::int64_t i = 0; i < o.steps; ++i) {
+    trainer.pass(batch);
+    const StepValues values = trainer.update();
+    if (i == 0) first = values.loss.total;
+    loss = values.loss.total;
+  }
+  MESSAGE("mean squared error " << first << " -> " << loss);
+  CHECK(loss < first);
+  if (kLearnsAll) CHECK(loss < 1e-3);
+  const auto after = parameters(trainer);
+  std::int64_t at = 0, moved = 0, others = 0;
+  trainer.model().visit([&](const std::string& name, Param<float>& p) {
+    const auto begin = static_cast<std::size_t>(p.value.data() - trainer.model().parameters().values().data());
+    for (std::size_t i = 0; i < static_cast<std::size_t>(p.shape.numel()); ++i)
+      if (before[begin + i] != after[begin + i]) (name.starts_with("iou.") ? moved : others) += 1;
+    ++at;
+  });
+  CHECK(moved > 1000);
+  CHECK(others == 0);
+}
+
+TEST_CASE("autoencoder trainer: eight pictures' masked patches are learnt by heart") {
+  Config c = tiny_config();
+  TrainOptions o = options_of("mae", kLearnsAll ? 1500 : 20);
+  MaskedAutoencoder<float> model(c, {.decoder_width = 48, .decoder_depth = 2, .decoder_heads = 3});
+  initialise(model, 1);
+  AutoencoderTrainer<float> trainer(std::move(model), cpu::make_context<float>({.threads = 2}), o);
+  const PictureSampler sampler(Scene::data(8), o, Scene::size);
+  BatchLoader loader(c, sampler, Scene::cache(), {.batch = 8, .templates = 0, .threads = 1, .ahead = 1});
+  const Batch& batch = loader.next();  // with one mask: noise cannot be foretold, only remembered
+  double first = 0, loss = 0;
+  for (std::int64_t i = 0; i < o.steps; ++i) {
+    trainer.pass(batch);
+    const StepValues values = trainer.update();
+    if (i == 0) first = values.loss.total;
+    loss = values.loss.total;
+  }
+  MESSAGE("loss " << first << " -> " << loss);
+  CHECK(loss < first);
+  if (kLearnsAll) CHECK(loss < 0.1 * first);
+}
+
+TEST_CASE("trainer: a run that goes on from its checkpoint is bit for bit the run that was not interrupted") {
+  TrainOptions o = options_of("pairs", 12);
+  o.optimizer.drop_path = 0.3;
+  o.optimizer.ema = 0.9;
+  o.optimizer.weight_decay = 0.01;
+  o.accumulate = 2;
+  const Sampler sampler(Scene::data(6), tiny_config(), o, Scene::size);
+  const auto advance = [&](Trainer<float>& trainer, std::int64_t until, int threads) {
+    BatchLoader loader(tiny_config(), sampler, Scene::cache(), {.batch = 8, .templates = 1, .threads = threads, .ahead = 2},
+                       static_cast<std::uint64_t>(2 * trainer.step()));
+    StepValues values;
+    while (trainer.step() < until) {
+      trainer.pass(loader.next()), trainer.pass(loader.next());
+      values = trainer.update();
+    }
+    return values;
+  };
+  Trainer<float> unbroken = make_trainer(o);
+  const StepValues expected = advance(unbroken, 8, 1);
+
+  const test::TemporaryFolder folder;
+  const auto path = folder / "last.ckpt";
+  {
+    Trainer<float> begun = make_trainer(o);
+    advance(begun, 5, 4);
+    save_checkpoint(path, begun, {.best_score = 0.25, .options = "{}"});
+  }
+  Trainer<float> resumed = make_trainer(o, 9);  // another start, which the checkpoint overwrites
+  const RunState state = load_checkpoint(path, resumed);
+  CHECK(state.step == 5);
+  CHECK(state.best_score == 0.25);
+  const StepValues values = advance(resumed, 8, 3);
+  CHECK(parameters(resumed) == parameters(unbroken));
+  CHECK(values.loss.total == expected.loss.total);
+  CHECK(values.gradient_norm == expected.gradient_norm);
+
+  // The averaged weights are a model of their own in there.
+  CHECK(load_model<float>(path, {.prefix = "average.", .allow_unexpected = true}).config() == tiny_config());
+  // What is no checkpoint changes nothing.
+  const auto before = parameters(resumed);
+  save_model(folder / "weights.safetensors", resumed.model());
+  CHECK(test::error_of(ErrorCode::format, [&] {
+          load_checkpoint(folder / "weights.safetensors", resumed);
+        }).find("expected the state of a training run") != std::string::npos);
+  CHECK(parameters(resumed) == before);
+}
+
+TEST_CASE("trainer: recomputed activations change no bit") {
+  TrainOptions o = options_of("pairs", 4);
+  o.optimizer.drop_path = 0.2;
+  const Batch batch = eight_samples(o);
+  Trainer<float> keeping = make_trainer(o);
+  o.recompute = true;
+  Trainer<float> recomputing = make_trainer(o);
+  for (int i = 0; i < 3; ++i)
+    for (auto* trainer : {&keeping, &recomputing}) trainer->pass(batch), trainer->update();
+  CHECK(parameters(keeping) == parameters(recomputing));
+  CHECK(recomputing.context().arena().capacity() < keeping.context().arena().capacity());
+}
+
+TEST_CASE("trainer: a batch with NaN in it is named, skipped and counted, and the next one is as if it had not been") {
+  TrainOptions o = options_of("pairs", 4);
+  const Batch batch = eight_samples(o);
+  Batch bad = eight_samples(o);
+  bad.search.view()(3, 1, 2, 5) = std::numeric_limits<float>::quiet_NaN();
+  bad.names[3] = "the culprit";
+  Trainer<float> trainer = make_trainer(o), untouched = make_trainer(o);
+  const auto before = parameters(trainer);
+  trainer.pass(batch), trainer.pass(bad);
+  const StepValues skipped = trainer.update();
+  CHECK(skipped.skipped.find("not finite") != std::string::npos);
+  CHECK(skipped.skipped.find("the culprit") != std::string::npos);
+  CHECK(trainer.skipped() == 1);
+  CHECK(parameters(trainer) == before);
+  untouched.set_progress(1, 0);
+  trainer.pass(batch), untouched.pass(batch);
+  CHECK(trainer.update().skipped.empty());
+  untouched.update();
+  CHECK(parameters(trainer) == parameters(untouched));
+
+  CHECK(test::error_of(ErrorCode::argument, [&] { trainer.update(); }).find("expected a pass") != std::string::npos);
+  const Batch small(tiny_config(), 3, 1);
+  CHECK(test::error_of(ErrorCode::argument, [&] { trainer.pass(small); }).find("expected 8 samples, got 3") !=
+        std::string::npos);
+}
+
+TEST_CASE("trainer: the update clips, averages the passes, and decays weights but not biases") {
+  TrainOptions o = options_of("pairs", 4);
+  o.optimizer.clip = 1e-9;
+  o.optimizer.eps = 1;  // a clipped gradient then moves nothing
+  o.optimizer.weight_decay = 0.5;
+  o.optimizer.ema = 0.5;
+  Trainer<float> trainer = make_trainer(o);
+  const auto before = parameters(trainer);
+  trainer.pass(eight_samples(o));
+  const StepValues values = trainer.update();
+  CHECK(values.gradient_norm > 0.01);
+  CHECK(std::abs(values.lr - o.optimizer.lr / 20) < 1e-12);
+  const double kept = 1 - values.lr * 0.5;
+  trainer.model().visit([&](const std::string& name, Param<float>& p) {
+    const auto begin = static_cast<std::size_t>(p.value.data() - trainer.model().parameters().values().data());
+    const ParameterGroup group = parameter_group(name, p.shape.rank(), Stage::pairs, 1);
+    const auto average = trainer.average_model().parameters().values();
+    for (std::size_t i = 0; i < static_cast<std::size_t>(p.shape.numel()); i += 97) {
+      const double expected = static_cast<double>(before[begin + i]) * (group.trained && group.decays ? kept : 1);
+      const double value = static_cast<double>(p.value.data()[i]);
+      CHECK(std::abs(value - expected) < 1e-6);
+      // After the first update the mean follows with decay min(0.5, 2 / 11).
+      const double mean = (2 * static_cast<double>(before[begin + i]) + 9 * value) / 11;
+      CHECK(std::abs(static_cast<double>(average.data()[begin + i]) - mean) < 1e-6);
+    }
+  });
+}
