@@ -19,7 +19,8 @@ namespace detrack {
 template <class T, class Model>
 class Updater {
  public:
-  /// `average` is a second model of the same shape, whatever its values. (References: what makes `average` may look at them.)
+  /// `average` is a second model of the same shape, whatever its values. (References: what makes `average` may look at
+  /// them.)
   Updater(Model&& model, Model average, Context<T>&& ctx, const TrainOptions& options)
       : model_(std::move(model)),
         average_(std::move(average)),

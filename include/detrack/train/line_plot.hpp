@@ -1,0 +1,86 @@
+// Curves over the samples of a training run as inline SVG.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstdio>
+#include <limits>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "detrack/eval/fixed.hpp"
+#include "detrack/eval/line_style.hpp"
+
+namespace detrack::detail {
+
+/// A number in about four characters: "0.25", "12k", "3.4M".
+inline std::string short_number(double value) {
+  const double size = std::abs(value);
+  char text[32];
+  if (size >= 1e6)
+    std::snprintf(text, sizeof text, "%.3gM", value / 1e6);
+  else if (size >= 1e4)
+    std::snprintf(text, sizeof text, "%.3gk", value / 1e3);
+  else
+    std::snprintf(text, sizeof text, "%.3g", value);
+  return text;
+}
+
+/// 1, 2 or 5 times a power of ten: about `parts` steps from 0 to `extent`.
+inline double tick_step(double extent, int parts) {
+  if (!(extent > 0) || !std::isfinite(extent)) return 1;
+  const double power = std::pow(10.0, std::floor(std::log10(extent / parts)));
+  for (const double factor : {1.0, 2.0, 5.0})
+    if (extent / (factor * power) <= parts) return factor * power;
+  return 10 * power;
+}
+
+struct PlotLine {
+  std::vector<double> x{}, y{};  ///< points that are not finite are gaps
+};
+
+/// Axes from the values that there are; y begins at 0 where that does not squeeze the lines. `label` is HTML.
+inline std::string line_plot(const std::string& label, std::span<const PlotLine> lines) {
+  constexpr double kWidth = 380, kHeight = 240, kLeft = 52, kRight = 14, kTop = 10, kBottom = 34;
+  double x_max = 0, least = std::numeric_limits<double>::infinity(), most = -least;
+  for (const PlotLine& line : lines)
+    for (std::size_t i = 0; i < std::min(line.x.size(), line.y.size()); ++i) {
+      if (!std::isfinite(line.x[i]) || !std::isfinite(line.y[i])) continue;
+      x_max = std::max(x_max, line.x[i]), least = std::min(least, line.y[i]), most = std::max(most, line.y[i]);
+    }
+  if (!(least <= most)) return "<p class=\"soft\">nothing yet</p>\n";
+  if (least > 0 && least < 0.6 * most) least = 0;
+  if (most <= least) most = least + 1;
+  if (x_max <= 0) x_max = 1;
+  const auto x = [&](double at) { return fixed(kLeft + (kWidth - kLeft - kRight) * at / x_max, 1); };
+  const auto y = [&](double at) { return fixed(kTop + (kHeight - kTop - kBottom) * (most - at) / (most - least), 1); };
+  const auto text = [](const std::string& at, const char* anchor, const std::string& what) {
+    return "<text " + at + " text-anchor=\"" + anchor + "\">" + what + "</text>";
+  };
+  std::string grid, labels;
+  const double step_y = tick_step(most - least, 5), step_x = tick_step(x_max, 5);
+  for (double tick = std::ceil(least / step_y) * step_y; tick <= most + 1e-9 * step_y; tick += step_y) {
+    grid += "M" + x(0) + " " + y(tick) + "H" + x(x_max);
+    labels += text("x=\"" + fixed(kLeft - 6, 1) + "\" y=\"" + y(tick) + "\" dy=\".35em\"", "end",
+                   short_number(std::abs(tick) < 1e-9 * step_y ? 0 : tick));
+  }
+  for (double tick = 0; tick <= x_max * (1 + 1e-9); tick += step_x)
+    labels += text("x=\"" + x(tick) + "\" y=\"" + fixed(kHeight - kBottom + 18, 1) + "\"", "middle", short_number(tick));
+  std::string svg = "<svg class=\"curves\" viewBox=\"0 0 380 240\" role=\"img\" aria-label=\"" + label +
+                    "\">\n<path class=\"grid\" d=\"" + grid + "\"/>\n" + labels + "\n";
+  for (std::size_t k = lines.size(); k-- > 0;) {
+    std::string path;
+    bool pen_down = false;
+    for (std::size_t i = 0; i < std::min(lines[k].x.size(), lines[k].y.size()); ++i) {
+      const bool drawn = std::isfinite(lines[k].x[i]) && std::isfinite(lines[k].y[i]);
+      if (drawn) path += (pen_down ? "L" : "M") + x(lines[k].x[i]) + " " + y(lines[k].y[i]) + (pen_down ? "" : "h0");
+      pen_down = drawn;
+    }
+    svg += line_svg(k, path);
+  }
+  return svg + "</svg>\n";
+}
+
+}  // namespace detrack::detail
