@@ -43,7 +43,8 @@ class Evaluator {
     dataset_ = open_dataset(options.dataset,
                             {.layout = options.layout.empty() ? std::optional<Layout>() : parse_layout(options.layout),
                              .subset = options.subset,
-                             .pytracking_names = convention_ != Convention::toolkit});
+                             .pytracking_names = convention_ != Convention::toolkit,
+                             .load_image = [](const auto& mask) { return load_image(mask); }});
     if (!options.sequences.empty()) keep_sequences(dataset_, options.sequences);
     // GOT-10k bounds boxes to the frame; other layouts than its own do not say how large that is.
     if (protocol_ == Protocol::got10k && convention_ == Convention::toolkit)
@@ -191,8 +192,10 @@ int main(int argc, char** argv) {
   app.add_option("--results", options.results,
                  "Folder of result files, <sequence>.txt or the layouts of got-10k/toolkit and pytracking");
   app.add_option("--dataset", options.dataset, "Folder of the dataset")->required();
-  app.add_option("--layout", options.layout, "Of the dataset: plain, otb, got10k, lasot or trackingnet; found by looking");
-  app.add_option("--subset", options.subset, "train, val or test, where the dataset has several");
+  app.add_option("--layout", options.layout,
+                 "Of the dataset: plain, otb, got10k, lasot, trackingnet, uav123 or davis; found by looking");
+  app.add_option("--subset", options.subset,
+                 "train, val or test, where the dataset has several; UAV20L or UAV123_10fps; a list of DAVIS");
   app.add_option("--sequences", options.sequences, "These sequences alone, separated by commas")->delimiter(',');
   app.add_option("--protocol", options.protocol, "otb, got10k, lasot or trackingnet")->required();
   app.add_option("--convention", options.convention,

@@ -4,6 +4,7 @@
 #include "detrack/core/version.hpp"
 #include "detrack/cpu/backend.hpp"
 #include "detrack/data/open_dataset.hpp"
+#include "detrack/data/open_still_images.hpp"
 #include "detrack/eval/evaluate.hpp"
 #include "detrack/eval/report.hpp"
 #include "detrack/eval/result_files.hpp"

@@ -18,12 +18,16 @@ const std::map<std::string, int> kFloors{{"core", 0}, {"ops", 1},   {"image", 1}
                                          {"nn", 3},   {"model", 4}, {"data", 5},  {"track", 5}, {"eval", 6},  {"train", 7}};
 
 // Folder, or one file, and how the outside headers start that it may include besides the standard library's.
-const std::map<std::string, std::vector<std::string>> kOutside{
-    {"cpu", {"Eigen/"}}, {"io", {"nlohmann/", "fcntl.h", "sys/", "unistd.h"}},
-    {"model", {"nlohmann/"}},     {"image/stb_library.hpp", {"stb/"}},
-    {"image/text.hpp", {"stb/"}}, {"video", {"libav", "libsw"}},
-    {"eval", {"nlohmann/"}},      {"track", {"nlohmann/"}},
-    {"train", {"nlohmann/"}}};
+const std::map<std::string, std::vector<std::string>> kOutside{{"cpu", {"Eigen/"}},
+                                                               {"io", {"nlohmann/", "fcntl.h", "sys/", "unistd.h"}},
+                                                               {"model", {"nlohmann/"}},
+                                                               {"data", {"nlohmann/"}},
+                                                               {"image/stb_library.hpp", {"stb/"}},
+                                                               {"image/text.hpp", {"stb/"}},
+                                                               {"video", {"libav", "libsw"}},
+                                                               {"eval", {"nlohmann/"}},
+                                                               {"track", {"nlohmann/"}},
+                                                               {"train", {"nlohmann/"}}};
 
 // Words that code (comments are free to speak of anything) may use in cpu/ only, and words that nn and model may not use.
 const std::vector<std::string> kCpuWords{"Eigen", "pragma omp"};

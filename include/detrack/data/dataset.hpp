@@ -17,14 +17,17 @@ namespace detrack {
 
 /// How a dataset's files lie.
 enum class Layout {
-  plain,       ///< <sequence>/groundtruth.txt, pictures in <sequence>/img or in <sequence>
-  otb,         ///< <sequence>/groundtruth_rect*.txt, <sequence>/img
-  got10k,      ///< list.txt, <sequence>/groundtruth.txt, *.label and pictures
-  lasot,       ///< [<class>/]<sequence>/groundtruth.txt, full_occlusion.txt, out_of_view.txt, img
-  trackingnet  ///< TEST or TRAIN_<n>: anno/<sequence>.txt, frames/<sequence>
+  plain,        ///< <sequence>/groundtruth.txt, pictures in <sequence>/img or in <sequence>
+  otb,          ///< <sequence>/groundtruth_rect*.txt, <sequence>/img
+  got10k,       ///< list.txt, <sequence>/groundtruth.txt, *.label and pictures
+  lasot,        ///< [<class>/]<sequence>/groundtruth.txt, full_occlusion.txt, out_of_view.txt, img
+  trackingnet,  ///< TEST or TRAIN_<n>: anno/<sequence>.txt, frames/<sequence>
+  uav123,       ///< anno/UAV123/<sequence>.txt, data_seq/UAV123/<folder>; UAV20L and UAV123_10fps likewise
+  davis         ///< JPEGImages/480p/<sequence>, Annotations/480p/<sequence> with masks
 };
 
-inline constexpr Layout kLayouts[] = {Layout::plain, Layout::otb, Layout::got10k, Layout::lasot, Layout::trackingnet};
+inline constexpr Layout kLayouts[] = {Layout::plain,       Layout::otb,    Layout::got10k, Layout::lasot,
+                                      Layout::trackingnet, Layout::uav123, Layout::davis};
 
 constexpr std::string_view to_string(Layout layout) {
   switch (layout) {
@@ -33,6 +36,8 @@ constexpr std::string_view to_string(Layout layout) {
     case Layout::got10k: return "got10k";
     case Layout::lasot: return "lasot";
     case Layout::trackingnet: return "trackingnet";
+    case Layout::uav123: return "uav123";
+    case Layout::davis: return "davis";
   }
   return "unknown";
 }
@@ -41,7 +46,8 @@ constexpr std::string_view to_string(Layout layout) {
 inline Layout parse_layout(std::string_view name) {
   for (const Layout layout : kLayouts)
     if (name == to_string(layout)) return layout;
-  fail(ErrorCode::argument, "layout: expected plain, otb, got10k, lasot or trackingnet, got ", detail::in_quotes(name));
+  fail(ErrorCode::argument, "layout: expected plain, otb, got10k, lasot, trackingnet, uav123 or davis, got ",
+       detail::in_quotes(name));
 }
 
 struct Dataset {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <functional>
 #include <iterator>
 #include <optional>
 #include <set>
@@ -13,20 +14,28 @@
 
 #include "detrack/core/error.hpp"
 #include "detrack/data/dataset.hpp"
+#include "detrack/data/layouts/davis.hpp"
 #include "detrack/data/layouts/folder.hpp"
 #include "detrack/data/layouts/got10k.hpp"
 #include "detrack/data/layouts/lasot.hpp"
 #include "detrack/data/layouts/otb.hpp"
 #include "detrack/data/layouts/plain.hpp"
 #include "detrack/data/layouts/trackingnet.hpp"
+#include "detrack/data/layouts/uav123.hpp"
+#include "detrack/image/image.hpp"
 #include "detrack/io/quoted.hpp"
 
 namespace detrack {
 
 struct DatasetOptions {
   std::optional<Layout> layout = {};  ///< found by looking, if not given
-  std::string subset = {};            ///< "train", "val" or "test", where the root has several (GOT-10k, TrackingNet)
-  bool pytracking_names = false;      ///< OTB as pytracking has it: Jogging_1, Human4_2, Tiger1 from its sixth frame
+  /// "train", "val" or "test", where the root has several (GOT-10k, TrackingNet); "UAV20L" or "UAV123_10fps", where UAV123
+  /// is not meant; the name of a list in ImageSets (DAVIS: "val", "2016/val"), where not all sequences are.
+  std::string subset = {};
+  bool pytracking_names = false;  ///< as pytracking has it: Jogging_1, Human4_2, Tiger1 from its sixth frame; uav_bike1
+  /// Reads the masks of DAVIS, for which it must be given: `[](const auto& file) { return detrack::load_image(file); }` with
+  /// <detrack/image/stb.hpp>. Nothing else is read with it.
+  std::function<Image(const std::filesystem::path&)> load_image = {};
 };
 
 namespace detail {
@@ -62,14 +71,16 @@ inline std::vector<std::string> got10k_parts(const std::filesystem::path& root) 
 
 inline Layout detect_layout(const std::filesystem::path& root) {
   if (is_file(root / "list.txt") || !got10k_parts(root).empty()) return Layout::got10k;
+  if (!uav123_parts(root).empty()) return Layout::uav123;
   if (is_folder(root / "anno") || !trackingnet_parts(root).empty()) return Layout::trackingnet;
+  if (is_davis(root)) return Layout::davis;
   if (is_file(root / "groundtruth.txt")) return Layout::plain;
   const auto folders = folders_in(root);
   for (const std::string& name : folders)
     if (const auto layout = layout_of_folder(root / name)) return *layout;
   fail(ErrorCode::format, root.string(),
        ": expected a dataset: folders with groundtruth.txt (plain, GOT-10k, LaSOT) or groundtruth_rect.txt (OTB), list.txt "
-       "(GOT-10k), or anno/*.txt (TrackingNet); got ",
+       "(GOT-10k), anno/*.txt (TrackingNet), anno/UAV123 (UAV123), or JPEGImages and Annotations (DAVIS); got ",
        folders.size(), " folders", folders.empty() ? "" : ", the first " + in_quotes(folders[0]));
 }
 
@@ -93,12 +104,22 @@ inline std::vector<std::string> chosen_parts(const std::filesystem::path& root, 
        ambiguous ? "none" : in_quotes(subset));
 }
 
+/// UAV123 is what is meant where nothing is said; it comes with UAV20L. Errors: argument.
+inline std::string uav123_part(const std::filesystem::path& root, const std::string& subset) {
+  const auto parts = uav123_parts(root);
+  if (parts.empty())
+    fail(ErrorCode::format, root.string(), ": expected a folder anno/UAV123, UAV20L or UAV123_10fps, got none");
+  return subset.empty() ? parts[0] : chosen_parts(root, parts, subset)[0];
+}
+
 }  // namespace detail
 
-/// Reads the annotations and lists the pictures of the dataset at `root`; opens no picture. What does not fit (pictures
+/// Reads the annotations and lists the pictures of the dataset at `root`; opens no picture (but
+/// the masks of DAVIS, all of them). What does not fit (pictures
 /// that are missing, fewer boxes than pictures) is a warning, so that results can be scored without the pictures; numbers
 /// that cannot be read, flags that are not as many as boxes, and names that occur twice are errors.
-/// Errors: io; format (naming file and line, or what was expected and found); argument (the root has several subsets).
+/// Errors: io; format (naming file and line, or what was expected and found); argument (the root has several
+/// subsets, or not the given one; DAVIS without load_image).
 inline Dataset open_dataset(const std::filesystem::path& root, const DatasetOptions& options = {}) {
   if (!detail::is_folder(root)) fail(ErrorCode::io, root.string(), ": expected a dataset folder, got none");
   Dataset dataset{root, options.layout ? *options.layout : detail::detect_layout(root), {}, {}};
@@ -118,6 +139,13 @@ inline Dataset open_dataset(const std::filesystem::path& root, const DatasetOpti
     case Layout::got10k: dataset.sequences = read_parts(detail::got10k_parts(root), detail::read_got10k); break;
     case Layout::trackingnet:
       dataset.sequences = read_parts(detail::trackingnet_parts(root), detail::read_trackingnet);
+      break;
+    case Layout::uav123:
+      dataset.sequences =
+          detail::read_uav123(root, detail::uav123_part(root, options.subset), options.pytracking_names, dataset.warnings);
+      break;
+    case Layout::davis:
+      dataset.sequences = detail::read_davis(root, options.subset, options.load_image, dataset.warnings);
       break;
   }
   if (dataset.sequences.empty())

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -91,6 +92,26 @@ inline std::vector<std::uint8_t> flags_of(const Sequence& sequence, const std::f
 /// The pictures of `folder`, none where it does not exist. Errors: io.
 inline std::vector<std::filesystem::path> pictures_in(const std::filesystem::path& folder) {
   return is_folder(folder) ? image_files(folder) : std::vector<std::filesystem::path>{};
+}
+
+/// The number that a picture has for a name (000123.jpg), or -1.
+inline std::int64_t picture_number(const std::filesystem::path& picture) {
+  const std::string stem = picture.stem().string();
+  std::int64_t number = 0;
+  const auto [end, reason] = std::from_chars(stem.data(), stem.data() + stem.size(), number);
+  return reason == std::errc() && end == stem.data() + stem.size() ? number : -1;
+}
+
+/// Keeps the pictures from number `first` to number `last`.
+inline void keep_numbers(Sequence& sequence, std::int64_t first, std::int64_t last) {
+  const auto outside = [&](const std::filesystem::path& picture) {
+    const std::int64_t number = picture_number(picture);
+    return number < first || number > last;
+  };
+  const auto begin = std::find_if_not(sequence.frames.begin(), sequence.frames.end(), outside);
+  sequence.first_frame = static_cast<std::size_t>(begin - sequence.frames.begin());
+  sequence.frames.erase(sequence.frames.begin(), begin);
+  std::erase_if(sequence.frames, outside);
 }
 
 /// Says what does not fit. A single box is what test sets publish, and no cause for complaint.

@@ -2,13 +2,11 @@
 #pragma once
 
 #include <algorithm>
-#include <charconv>
 #include <cstddef>
 #include <filesystem>
 #include <iterator>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -39,16 +37,7 @@ inline std::vector<std::string> otb_annotations(const std::filesystem::path& fol
 inline void apply_otb_range(Sequence& sequence, const std::string& folder) {
   const auto range = std::find_if(std::begin(kOtbRanges), std::end(kOtbRanges), [&](auto& r) { return r.name == folder; });
   if (range == std::end(kOtbRanges) || sequence.frames.size() <= sequence.truth.size()) return;
-  const auto outside = [&](const std::filesystem::path& picture) {
-    const std::string stem = picture.stem().string();
-    int number = 0;
-    const auto [end, reason] = std::from_chars(stem.data(), stem.data() + stem.size(), number);
-    return reason != std::errc() || end != stem.data() + stem.size() || number < range->first || number > range->last;
-  };
-  const auto begin = std::find_if_not(sequence.frames.begin(), sequence.frames.end(), outside);
-  sequence.first_frame = static_cast<std::size_t>(begin - sequence.frames.begin());
-  sequence.frames.erase(sequence.frames.begin(), begin);
-  sequence.frames.erase(std::remove_if(sequence.frames.begin(), sequence.frames.end(), outside), sequence.frames.end());
+  keep_numbers(sequence, range->first, range->last);
 }
 
 /// Starts a sequence `count` frames later.
