@@ -1,0 +1,150 @@
+// The configuration of a training run: a JSON file, and what the command line changes in it.
+#pragma once
+
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "detrack/io/json_fields.hpp"
+#include "detrack/model/masked_autoencoder_config.hpp"
+#include "detrack/train/options.hpp"
+
+namespace detrack::program {
+
+/// A folder of training data.
+struct DataEntry {
+  std::string name, path;
+  double weight = 1;
+  std::vector<std::string> only;  ///< sequences whose names begin with one of these; none: all
+  std::string subset;             ///< train, val, ... where the folder has several
+
+  template <class F>
+  void fields(F&& f) {
+    f.text("name", name);
+    f.text("path", path);
+    f.number("weight", weight, 0, 1e9);
+    f.texts("only", only);
+    f.text("subset", subset);
+  }
+};
+
+/// Held sequences that are tracked now and then.
+struct ValidationEntry {
+  std::string path, subset;
+  std::int64_t every = 2000;           ///< updates
+  std::vector<std::string> sequences;  ///< none: all
+  std::string memory = "fixed";        ///< when views become templates: fixed (never), always, gated (needs an IoU head)
+
+  template <class F>
+  void fields(F&& f) {
+    f.text("path", path);
+    f.text("subset", subset);
+    f.number("every", every, 1, 1e12);
+    f.texts("sequences", sequences);
+    static constexpr const char* kModes[] = {"fixed", "always", "gated"};
+    f.choice("memory", memory, kModes);
+  }
+};
+
+struct LoaderEntry {
+  std::int64_t threads = 2, ahead = 3, cache_mb = 4096;
+
+  template <class F>
+  void fields(F&& f) {
+    f.number("threads", threads, 1, 256);
+    f.number("ahead", ahead, 1, 64);
+    f.number("cache_mb", cache_mb, 0, 1e7);
+  }
+};
+
+struct TrainConfig {
+  nlohmann::json model = "detrack-n128";                  ///< a preset's name, or a configuration
+  nlohmann::json autoencoder = nlohmann::json::object();  ///< stage mae: fields of MaskedAutoencoderConfig
+  std::string init;                                       ///< weights to begin with: DeTrack, or a ViT
+  TrainOptions train;
+  std::vector<DataEntry> data;
+  ValidationEntry validation;
+  LoaderEntry loader;
+  std::int64_t log_every = 50;          ///< updates between two lines of metrics.jsonl
+  std::int64_t checkpoint_every = 500;  ///< updates
+
+  template <class F>
+  void fields(F&& f) {
+    f.any("model", model);
+    f.any("autoencoder", autoencoder);
+    f.text("init", init);
+    train.fields(f);
+    f.objects("data", data);
+    f.object("validation", validation);
+    f.object("loader", loader);
+    f.number("log_every", log_every, 1, 1e9);
+    f.number("checkpoint_every", checkpoint_every, 1, 1e9);
+  }
+
+  /// Errors: config.
+  MaskedAutoencoderConfig autoencoder_config() const {
+    auto json = nlohmann::json::parse(to_json(MaskedAutoencoderConfig{}));
+    json.update(autoencoder);
+    return masked_autoencoder_config_from_json(json.dump());
+  }
+  Config model_config() const {
+    return model.is_string() ? preset(model.get<std::string>()) : config_from_json(model.dump());
+  }
+};
+
+/// Errors: io; format (no JSON); config (fields).
+inline nlohmann::json read_json(const std::filesystem::path& path) {
+  std::ifstream file(path);
+  if (!file) fail(ErrorCode::io, path.string(), ": cannot open the configuration");
+  std::stringstream text;
+  text << file.rdbuf();
+  try {
+    return nlohmann::json::parse(text.str(), nullptr, true, true);  // comments are allowed
+  } catch (const nlohmann::json::exception& error) {
+    fail(ErrorCode::format, path.string(), ": expected JSON: ", error.what());
+  }
+}
+
+/// Sets the field at a dotted path ("optimizer.lr=1e-4"); what is no JSON is a string. Errors: argument.
+inline void set_field(nlohmann::json& json, const std::string& assignment) {
+  const std::size_t equals = assignment.find('=');
+  if (equals == std::string::npos || equals == 0) fail(ErrorCode::argument, "--set: expected FIELD=VALUE, got ", assignment);
+  std::string pointer = "/" + assignment.substr(0, equals);
+  for (char& c : pointer)
+    if (c == '.') c = '/';
+  const std::string value = assignment.substr(equals + 1);
+  auto parsed = nlohmann::json::parse(value, nullptr, false);
+  try {
+    json[nlohmann::json::json_pointer(pointer)] = parsed.is_discarded() ? nlohmann::json(value) : parsed;
+  } catch (const nlohmann::json::exception&) {
+    fail(ErrorCode::argument, "--set: there can be no field ", assignment.substr(0, equals));
+  }
+}
+
+/// NAME=DIR or NAME=DIR,WEIGHT: where the data of that name are; a name that the file does not have is added.
+/// Errors: argument.
+inline void set_data(nlohmann::json& json, const std::string& text) {
+  const std::size_t equals = text.find('='), comma = text.rfind(',');
+  if (equals == std::string::npos || equals == 0)
+    fail(ErrorCode::argument, "--data: expected NAME=DIR or NAME=DIR,WEIGHT, got ", text);
+  const std::string name = text.substr(0, equals);
+  std::string path = text.substr(equals + 1);
+  nlohmann::json weight;
+  if (comma != std::string::npos && comma > equals) {
+    weight = nlohmann::json::parse(text.substr(comma + 1), nullptr, false);
+    if (weight.is_number()) path = text.substr(equals + 1, comma - equals - 1);
+  }
+  auto& list = json["data"];
+  if (list.is_null()) list = nlohmann::json::array();
+  nlohmann::json* entry = nullptr;
+  for (auto& one : list)
+    if (one.is_object() && one.value("name", "") == name) entry = &one;
+  if (!entry) entry = &list.emplace_back(nlohmann::json{{"name", name}});
+  (*entry)["path"] = path;
+  if (weight.is_number()) (*entry)["weight"] = weight;
+}
+
+}  // namespace detrack::program

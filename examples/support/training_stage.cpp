@@ -1,0 +1,238 @@
+// The stages of the training program: the one place where it compiles models.
+#include "examples/support/training_stage.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <optional>
+#include <utility>
+
+#include "detrack/io/import_vit.hpp"
+#include "detrack/model/initialise.hpp"
+#include "detrack/model/masked_autoencoder_file.hpp"
+#include "detrack/track/model_network.hpp"
+#include "detrack/train/autoencoder_trainer.hpp"
+#include "detrack/train/batch_loader.hpp"
+#include "detrack/train/checkpoint.hpp"
+#include "detrack/train/picture_sampler.hpp"
+#include "detrack/train/rollout.hpp"
+#include "detrack/train/sampler.hpp"
+#include "detrack/train/trainer.hpp"
+
+namespace detrack::program {
+
+namespace {
+
+/// What all stages are made of.
+struct Parts {
+  TrainConfig config;
+  std::shared_ptr<const TrainingData> data;
+  std::shared_ptr<ImageCache> images;
+  int threads = 0;
+
+  Context<float> context() const { return cpu::make_context<float>({.threads = threads}); }
+  Sampler::SizeOf size_of() const {
+    return [images = images](const std::filesystem::path& path) {
+      const auto image = images->get(path);
+      return ImageSize{image->width(), image->height()};
+    };
+  }
+  LoaderOptions loader(std::int64_t templates) const {
+    return {.batch = config.train.batch,
+            .templates = templates,
+            .threads = static_cast<int>(config.loader.threads),
+            .ahead = static_cast<int>(config.loader.ahead)};
+  }
+  bool whole_model_given() const {
+    return !config.init.empty() && SafetensorsFile::open(config.init).find("box.word_embed.weight") != nullptr;
+  }
+};
+
+/// Random values, or those of the configuration's file: all of them, or a vision transformer's for the backbone.
+template <class Model>
+void fill(Model& model, const Parts& parts) {
+  const TrainConfig& config = parts.config;
+  initialise(model, config.train.seed);
+  if (config.init.empty()) return;
+  const SafetensorsFile file = SafetensorsFile::open(config.init);
+  if (parts.whole_model_given() && std::is_same_v<Model, DeTrack<float>>) {
+    load_state_dict(file, model);
+    std::printf("init: all weights from %s\n", config.init.c_str());
+    return;
+  }
+  const ImportReport report = import_vit(file, model);
+  std::printf("init: %s: %s\n", config.init.c_str(), report.summary().c_str());
+}
+
+template <class Run>
+class Stage : public TrainingStage {
+ public:
+  std::string describe() const override {
+    const TrainOptions& train = parts_.config.train;
+    std::int64_t count = 0;
+    const_cast<Run&>(run_).model().visit([&](const std::string&, const auto& p) { count += p.shape.numel(); });
+    char text[160];
+    std::snprintf(text, sizeof text, "%s, stage %s, %lld parameters, batches of %lld, ", run_.config().name.c_str(),
+                  train.stage.c_str(), static_cast<long long>(count), static_cast<long long>(train.batch));
+    return text + const_cast<Run&>(run_).context().describe();
+  }
+  std::int64_t steps_done() const override { return run_.step(); }
+  std::int64_t skipped() const override { return run_.skipped(); }
+  std::int64_t samples() const override { return parts_.config.train.batch * parts_.config.train.accumulate; }
+
+  void save(const std::filesystem::path& path, const RunState& state) override { save_checkpoint(path, run_, state); }
+  RunState load(const std::filesystem::path& path) override { return load_checkpoint(path, run_); }
+
+ protected:
+  Stage(Parts parts, Run run) : parts_(std::move(parts)), run_(std::move(run)) {}
+
+  Parts parts_;
+  Run run_;
+};
+
+/// Stages that train on batches which do not depend on the weights.
+template <class Run, class Draw>
+class BatchStage : public Stage<Run> {
+ public:
+  StepValues step() override {
+    const std::int64_t passes = this->parts_.config.train.accumulate;
+    if (!loader_)
+      loader_.emplace(this->run_.config(), draw_, this->parts_.images, this->parts_.loader(templates_),
+                      static_cast<std::uint64_t>(this->run_.step() * passes));
+    for (std::int64_t i = 0; i < passes; ++i) this->run_.pass(loader_->next());
+    return this->run_.update();
+  }
+  double waited() const override { return loader_ ? loader_->waited() : 0; }
+  std::map<std::string, std::int64_t> problems() const override {
+    return loader_ ? loader_->problems() : std::map<std::string, std::int64_t>();
+  }
+
+ protected:
+  BatchStage(Parts parts, Run run, Draw draw, std::int64_t templates)
+      : Stage<Run>(std::move(parts), std::move(run)), draw_(std::move(draw)), templates_(templates) {}
+
+ private:
+  Draw draw_;
+  std::int64_t templates_;
+  std::optional<BatchLoader> loader_;
+};
+
+DeTrack<float> make_model(const Parts& parts) {
+  DeTrack<float> model(parts.config.model_config());
+  fill(model, parts);
+  return model;
+}
+
+/// The averaged weights under a configuration that may tell something new of them.
+DeTrack<float> shipped(Trainer<float>& run, std::int64_t trajectory_used) {
+  Config config = run.config();
+  config.trajectory_used = trajectory_used;
+  DeTrack<float> copy(config);
+  const auto values = run.average_model().parameters().values();
+  std::copy_n(values.data(), values.numel(), copy.parameters().values().data());
+  return copy;
+}
+
+void save_shipped(DeTrack<float> model, const std::filesystem::path& path,
+                  const std::map<std::string, std::string>& metadata) {
+  save_model(path, model, DType::bf16, metadata);
+}
+
+class PairStage final : public BatchStage<Trainer<float>, Sampler> {
+ public:
+  PairStage(const Parts& parts, const Sampler& sampler)
+      : BatchStage(parts, Trainer<float>(make_model(parts), parts.context(), parts.config.train), sampler,
+                   sampler.templates()) {}
+
+  void save_weights(const std::filesystem::path& path, const std::map<std::string, std::string>& metadata) override {
+    save_shipped(shipped(run_, run_.config().trajectory_used), path, metadata);
+  }
+  std::shared_ptr<const Network> network() override { return cpu_network(shipped(run_, run_.config().trajectory_used)); }
+};
+
+class SequenceStage final : public Stage<Trainer<float>> {
+ public:
+  explicit SequenceStage(const Parts& parts)
+      : Stage(parts, Trainer<float>(make_model(parts), parts.context(), parts.config.train)),
+        clips_(parts.data, parts.config.train),
+        rollout_(run_, parts.images, static_cast<int>(parts.config.loader.threads)) {}
+
+  StepValues step() override {
+    const auto passes = static_cast<std::uint64_t>(parts_.config.train.accumulate);
+    samples_ = 0;
+    for (std::uint64_t i = 0; i < passes; ++i) {
+      const std::uint64_t index = static_cast<std::uint64_t>(run_.step()) * passes + i;
+      for (const Batch& batch : frames(index)) {
+        run_.pass(batch);
+        samples_ += batch.size();
+      }
+    }
+    return run_.update();
+  }
+  std::int64_t samples() const override { return samples_; }
+  double waited() const override { return rollout_.waited(); }
+  std::map<std::string, std::int64_t> problems() const override { return rollout_.problems(); }
+
+  void save_weights(const std::filesystem::path& path, const std::map<std::string, std::string>& metadata) override {
+    save_shipped(shipped(run_, run_.config().trajectory), path, metadata);
+  }
+  std::shared_ptr<const Network> network() override { return cpu_network(shipped(run_, run_.config().trajectory)); }
+
+ private:
+  /// Rollout `index`; where its pictures cannot be read, that of the next attempt.
+  const std::vector<Batch>& frames(std::uint64_t index) {
+    constexpr std::uint64_t kAttempts = 20, kMostFrames = 4096;
+    for (std::uint64_t attempt = 0; attempt < kAttempts; ++attempt) {
+      const auto& batches = rollout_.run(clips_(index * kAttempts + attempt), index * kMostFrames);
+      if (!batches.empty()) return batches;
+    }
+    fail(ErrorCode::io, "training data: ", kAttempts, " rollouts in a row met pictures that cannot be read, the last one ",
+         rollout_.problems().rbegin()->first);
+  }
+
+  ClipSampler clips_;
+  Rollout<float> rollout_;
+  std::int64_t samples_ = 0;
+};
+
+MaskedAutoencoder<float> make_autoencoder(const Parts& parts) {
+  MaskedAutoencoder<float> model(parts.config.model_config(), parts.config.autoencoder_config());
+  fill(model, parts);
+  return model;
+}
+
+class AutoencoderStage final : public BatchStage<AutoencoderTrainer<float>, PictureSampler> {
+ public:
+  explicit AutoencoderStage(const Parts& parts)
+      : BatchStage(parts, AutoencoderTrainer<float>(make_autoencoder(parts), parts.context(), parts.config.train),
+                   PictureSampler(parts.data, parts.config.train, parts.size_of()), 0) {}
+
+  void save_weights(const std::filesystem::path& path, const std::map<std::string, std::string>& metadata) override {
+    save_masked_autoencoder(path, run_.average_model(), DType::bf16, metadata);
+  }
+  std::shared_ptr<const Network> network() override { return nullptr; }
+};
+
+}  // namespace
+
+std::unique_ptr<TrainingStage> make_stage(const TrainConfig& config, std::shared_ptr<const TrainingData> data,
+                                          std::shared_ptr<ImageCache> images, int threads) {
+  Parts parts{config, std::move(data), std::move(images), threads};
+  const detrack::Stage stage = parse_stage(config.train.stage);
+  if (config.init.empty() && parts.config.train.optimizer.backbone_factor != 1) {
+    std::printf("no --init: the backbone starts from nothing and learns at the full rate\n");
+    parts.config.train.optimizer.backbone_factor = 1;
+  }
+  if ((stage == detrack::Stage::iou || stage == detrack::Stage::sequences) && !parts.whole_model_given())
+    fail(ErrorCode::argument, "stage ", config.train.stage, ": expected --init with the weights of stage pairs, got ",
+         config.init.empty() ? "none" : config.init);
+  switch (stage) {
+    case detrack::Stage::pairs:
+    case detrack::Stage::iou:
+      return std::make_unique<PairStage>(parts, Sampler(parts.data, config.model_config(), config.train, parts.size_of()));
+    case detrack::Stage::sequences: return std::make_unique<SequenceStage>(parts);
+    case detrack::Stage::mae: return std::make_unique<AutoencoderStage>(parts);
+  }
+  fail(ErrorCode::argument, "stage: expected a known one");
+}
+
+}  // namespace detrack::program

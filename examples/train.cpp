@@ -1,0 +1,339 @@
+// Trains a DeTrack: from a configuration file to weights that track, in a folder that a stopped run goes on from.
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "detrack/eval/evaluate.hpp"
+#include "detrack/io/atomic_file.hpp"
+#include "examples/support/crop_sheet.hpp"
+#include "examples/support/program.hpp"
+#include "examples/support/progress.hpp"
+#include "examples/support/sequence_runner.hpp"
+#include "examples/support/train_config.hpp"
+#include "examples/support/training_log.hpp"
+#include "examples/support/training_report.hpp"
+#include "examples/support/training_sources.hpp"
+#include "examples/support/training_stage.hpp"
+
+namespace {
+
+using namespace detrack;
+using namespace detrack::program;
+namespace fs = std::filesystem;
+
+struct Options {
+  std::string config, model, stage, init, out, device = "cpu";
+  std::vector<std::string> data, set;
+  int threads = 0;
+  bool resume = false, quiet = false;
+};
+
+/// The configuration file with the command line's changes.
+TrainConfig read_config(const Options& options) {
+  nlohmann::json json = read_json(options.config);
+  if (!json.is_object()) fail(ErrorCode::config, options.config, ": expected a JSON object");
+  for (const std::string& text : options.data) set_data(json, text);
+  for (const std::string& text : options.set) set_field(json, text);
+  if (!options.model.empty()) json["model"] = options.model;
+  if (!options.stage.empty()) json["stage"] = options.stage;
+  if (!options.init.empty()) json["init"] = options.init;
+  TrainConfig config;
+  read_fields(json, config, options.config);
+  return config;
+}
+
+class Training {
+ public:
+  Training(const Options& options, TrainConfig config)
+      : options_(options),
+        config_(std::move(config)),
+        out_(options.out),
+        images_(std::make_shared<ImageCache>([](const fs::path& path) { return load_image(path); },
+                                             static_cast<std::size_t>(config_.loader.cache_mb) << 20)),
+        progress_(options.quiet) {
+    open_data();
+    prepare_folder();
+    stage_ = make_stage(config_, data_, images_, options.threads);
+    if (options.resume) {
+      state_ = stage_->load(out_ / kCheckpoint);
+      if (state_.options != options_text())
+        fail(ErrorCode::config, options_.out, ": the run was begun with other options; go on with those of ",
+             (out_ / "config.json").string());
+      std::printf("resumed at step %lld\n", static_cast<long long>(state_.step));
+    }
+    log_ = TrainingLog(out_ / "metrics.jsonl", stage_->steps_done());
+  }
+
+  int operator()() {
+    std::printf("%s\n", stage_->describe().c_str());
+    std::fflush(stdout);
+    begin_interval();
+    for (std::int64_t step = stage_->steps_done(); step < config_.train.steps;) {
+      add(stage_->step());
+      step = stage_->steps_done();
+      if (progress_.due()) progress_.show(progress_line());
+      const bool last = step == config_.train.steps;
+      if (step % config_.log_every == 0 || last) write_metrics();
+      if (validates() && (step % config_.validation.every == 0 || last)) validate();
+      if (step % config_.checkpoint_every == 0 || last) write_report();
+      const bool stop = interrupted();
+      if (step % config_.checkpoint_every == 0 || last || stop) checkpoint();
+      if (stop) return stopped();
+    }
+    progress_.end();
+    save_weights(kWeights);
+    report_problems();
+    std::printf("%s\n", (out_ / kWeights).c_str());
+    return kOk;
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  static constexpr const char *kCheckpoint = "last.ckpt", *kWeights = "weights.safetensors", *kBest = "best.safetensors";
+
+  void open_data() {
+    std::vector<TrainingSource> sources;
+    for (const DataEntry& entry : config_.data) sources.push_back(open_source(entry));
+    data_ = std::make_shared<const TrainingData>(std::move(sources), config_.train.sampling.min_side);
+    for (const auto& source : data_->sources()) {
+      std::size_t frames = 0;
+      for (const auto& video : source.videos) frames += video.frames.size();
+      std::printf("data: %-20s weight %6.3f  %6zu videos with %8zu frames, %7zu pictures with boxes, %7zu without\n",
+                  source.from->name.c_str(), source.from->weight, source.videos.size(), frames, source.boxed.size(),
+                  source.unlabelled.size());
+    }
+    if (config_.validation.path.empty()) return;
+    validation_ = open_dataset(config_.validation.path, {.subset = config_.validation.subset});
+    print_warnings(validation_.warnings);
+    if (!config_.validation.sequences.empty()) keep_sequences(validation_, config_.validation.sequences);
+  }
+
+  void prepare_folder() {
+    fs::create_directories(out_);
+    const bool begun = fs::exists(out_ / kCheckpoint);
+    if (begun && !options_.resume)
+      fail(ErrorCode::argument, "--out: ", options_.out,
+           " holds a run already; go on with it by --resume, or choose another folder");
+    if (!begun && options_.resume) fail(ErrorCode::argument, "--resume: there is no checkpoint in ", options_.out);
+    if (options_.resume) return;
+    AtomicFile file(out_ / "config.json");
+    const std::string text = write_fields(config_).dump(2) + "\n";
+    file.write(std::as_bytes(std::span(text)));
+    file.commit();
+  }
+
+  /// What a resumed run must share with its beginning: all that decides its numbers.
+  std::string options_text() const {
+    auto json = write_fields(config_.train);
+    json["model"] = to_json(config_.model_config());
+    json["data"] = write_fields(config_)["data"];
+    return json.dump();
+  }
+
+  bool validates() const { return !validation_.sequences.empty(); }
+
+  void begin_interval() {
+    sum_ = {};
+    updates_ = samples_ = 0;
+    waited_ = stage_->waited();
+    begin_ = Clock::now();
+  }
+  double seconds() const { return std::chrono::duration<double>(Clock::now() - begin_).count(); }
+
+  void add(const StepValues& values) {
+    state_.samples += stage_->samples();
+    samples_ += stage_->samples();
+    if (!values.skipped.empty()) {
+      progress_.end();
+      std::fprintf(stderr, "step %lld skipped: %s\n", static_cast<long long>(values.step), values.skipped.c_str());
+      return;
+    }
+    sum_.loss.total += values.loss.total, sum_.loss.ce += values.loss.ce, sum_.loss.siou += values.loss.siou;
+    sum_.loss.denoise += values.loss.denoise, sum_.mean_iou += values.mean_iou;
+    sum_.gradient_norm += values.gradient_norm;
+    sum_.lr = values.lr;
+    ++updates_;
+  }
+
+  std::string progress_line() const {
+    const double n = std::max<double>(static_cast<double>(updates_), 1), elapsed = std::max(seconds(), 1e-9);
+    const auto step = static_cast<double>(stage_->steps_done()), steps = static_cast<double>(config_.train.steps);
+    const double left = n > 0 ? (steps - step) * elapsed / n : 0;
+    const LossValues& loss = sum_.loss;
+    char parts[120] = "";
+    if (loss.ce > 0)
+      std::snprintf(parts, sizeof parts, " (ce %.3f, siou %.3f, denoise %.3f)", loss.ce / n, loss.siou / n,
+                    loss.denoise / n);
+    char overlap[40] = "";
+    if (sum_.mean_iou > 0) std::snprintf(overlap, sizeof overlap, "  IoU %.3f", sum_.mean_iou / n);
+    char text[320];
+    std::snprintf(text, sizeof text, "step %.0f/%.0f  loss %.4f%s%s  |g| %.2f  lr %.1e  %.1f samples/s  %s left", step,
+                  steps, loss.total / n, parts, overlap, sum_.gradient_norm / n, sum_.lr,
+                  static_cast<double>(samples_) / elapsed, clock_text(left).c_str());
+    return text;
+  }
+
+  /// The means since the last line.
+  void write_metrics() {
+    const double n = std::max<double>(static_cast<double>(updates_), 1), elapsed = seconds();
+    state_.seconds += elapsed;
+    log_.write({{"step", stage_->steps_done()},
+                {"samples", state_.samples},
+                {"loss", sum_.loss.total / n},
+                {"ce", sum_.loss.ce / n},
+                {"siou", sum_.loss.siou / n},
+                {"denoise", sum_.loss.denoise / n},
+                {"mean_iou", sum_.mean_iou / n},
+                {"gradient_norm", sum_.gradient_norm / n},
+                {"lr", sum_.lr},
+                {"samples_per_second", static_cast<double>(samples_) / elapsed},
+                {"data_wait", (stage_->waited() - waited_) / elapsed},
+                {"skipped", stage_->skipped()},
+                {"seconds", state_.seconds}});
+    begin_interval();
+  }
+
+  /// Tracks the held sequences with the averaged weights.
+  void validate() {
+    const auto network = stage_->network();
+    if (!network) return;
+    progress_.end();
+    RunnerOptions runner;
+    runner.jobs =
+        options_.threads > 0 ? options_.threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+    runner.tracker.threads = 1;
+    runner.tracker.visual_memory.mode = parse_memory_mode(config_.validation.memory);
+    runner.quiet = options_.quiet;
+    SequenceRunner sequences(network, validation_.sequences, runner);
+    const auto results = sequences.run();
+    for (const std::string& failure : sequences.failures()) std::fprintf(stderr, "validation: %s\n", failure.c_str());
+    if (!interrupted())
+      note_scores(evaluate(Protocol::otb, validation_.sequences, results,
+                           {.convention = usual_convention(Protocol::otb), .skip_missing = !sequences.failures().empty()})
+                      .overall);
+    begin_interval();
+  }
+
+  void note_scores(const Scores& scores) {
+    const bool best = scores.auc > state_.best_score;
+    log_.write({{"step", stage_->steps_done()},
+                {"samples", state_.samples},
+                {"auc", scores.auc},
+                {"precision", scores.precision},
+                {"ao", scores.ao}});
+    std::printf("step %lld: validation AUC %.3f, precision %.3f, AO %.3f%s\n", static_cast<long long>(stage_->steps_done()),
+                scores.auc, scores.precision, scores.ao, best ? " (best)" : "");
+    std::fflush(stdout);
+    if (!best) return;
+    state_.best_score = scores.auc;
+    state_.best_step = stage_->steps_done();
+    save_weights(kBest);
+  }
+
+  void write_report() {
+    TrainingReport report{.title = config_.model_config().name + ", stage " + config_.train.stage};
+    report.facts = {{"run", stage_->describe()},
+                    {"step", std::to_string(stage_->steps_done()) + " of " + std::to_string(config_.train.steps)},
+                    {"samples", std::to_string(state_.samples)},
+                    {"hours", detrack::detail::short_number(state_.seconds / 3600)},
+                    {"skipped updates", std::to_string(stage_->skipped())}};
+    if (state_.best_score >= 0)
+      report.facts.push_back({"best validation AUC", detrack::detail::short_number(state_.best_score) + " at step " +
+                                                         std::to_string(state_.best_step)});
+    report.facts.push_back({"options", write_fields(config_.train).dump()});
+    report.curves = curves_of(log_.lines());
+    if (const auto network = validates() ? stage_->network() : nullptr) {
+      const auto png = encode_png(crop_sheet(network, validation_.sequences, 20));
+      report.sheet_png.assign(reinterpret_cast<const char*>(png.data()), png.size());
+      report.sheet_legend = kCropSheetLegend;
+    }
+    detrack::write_report(report, out_ / "report.html");
+  }
+
+  void checkpoint() {
+    state_.options = options_text();
+    stage_->save(out_ / kCheckpoint, state_);
+  }
+
+  void save_weights(const char* name) {
+    nlohmann::ordered_json about = write_fields(config_);
+    about.erase("init");  // paths are nobody else's business
+    for (auto& entry : about["data"]) entry.erase("path");
+    about["validation"].erase("path");
+    stage_->save_weights(out_ / name, {{"detrack.training", about.dump()},
+                                       {"detrack.training.step", std::to_string(stage_->steps_done())},
+                                       {"detrack.training.samples", std::to_string(state_.samples)}});
+  }
+
+  int stopped() {
+    progress_.end();
+    report_problems();
+    std::fprintf(stderr, "stopped after step %lld; the same command with --resume goes on\n",
+                 static_cast<long long>(stage_->steps_done()));
+    return kInterrupted;
+  }
+
+  void report_problems() const {
+    for (const auto& [what, count] : stage_->problems())
+      std::fprintf(stderr, "data: drawn again %lld times: %s\n", static_cast<long long>(count), what.c_str());
+    if (stage_->skipped() > 0)
+      std::fprintf(stderr, "%lld updates were skipped\n", static_cast<long long>(stage_->skipped()));
+  }
+
+  const Options& options_;
+  TrainConfig config_;
+  fs::path out_;
+  std::shared_ptr<ImageCache> images_;
+  std::shared_ptr<const TrainingData> data_;
+  Dataset validation_;
+  std::unique_ptr<TrainingStage> stage_;
+  RunState state_;
+  TrainingLog log_;
+  Progress progress_;
+  // Since begin_:
+  StepValues sum_;
+  std::int64_t updates_ = 0, samples_ = 0;
+  double waited_ = 0;
+  Clock::time_point begin_;
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app(
+      "Trains a DeTrack tracker.\n"
+      "\n"
+      "  train --config examples/train/small.json --data videos=DIR --data pictures=DIR,0.5 --init vit.safetensors --out "
+      "run\n"
+      "  train --config examples/train/small.json ... --out run --resume\n"
+      "\n"
+      "The folder --out gets config.json (what is really used), metrics.jsonl, last.ckpt (everything that going on needs),\n"
+      "report.html (curves and pictures), best.safetensors (by validation) and, at the end, weights.safetensors.\n"
+      "Exit status: 0; 2 if arguments or files cannot be used; 130 after Ctrl-C, with a checkpoint.\n",
+      "train");
+  Options options;
+  app.add_option("--config", options.config, "JSON file; see examples/train/")->required();
+  app.add_option("--data", options.data, "NAME=DIR or NAME=DIR,WEIGHT: where data are; may be given several times");
+  app.add_option("--model", options.model, "A preset instead of the configuration's: detrack-n128, -t256, -s256, -b256, -b384");
+  app.add_option("--stage", options.stage, "pairs, sequences, iou or mae")
+      ->check(CLI::IsMember({"pairs", "sequences", "iou", "mae"}));
+  app.add_option("--init", options.init, "Weights to begin with: a DeTrack, or a ViT (timm, DeiT, MAE names)");
+  app.add_option("--out", options.out, "Folder of the run")->required();
+  app.add_flag("--resume", options.resume, "Go on with the run in --out");
+  app.add_option("--set", options.set, "FIELD=VALUE changes a field of the configuration: --set optimizer.lr=1e-4");
+  app.add_option("--device", options.device, "Where the network runs: cpu or cuda")->capture_default_str();
+  app.add_option("--threads", options.threads, "CPU threads; 0: all of the machine's")->capture_default_str();
+  app.add_flag("--quiet", options.quiet, "No progress line");
+  return program::run(app, argc, argv, [&] {
+    if (options.device != "cpu")
+      fail(ErrorCode::not_available, "--device ", options.device,
+           ": this program was built without the CUDA backend; use cpu");
+    return Training(options, read_config(options))();
+  });
+}

@@ -1,0 +1,257 @@
+// The train program, run as people run it: from folders of pictures to weights, killed and resumed, with bad data.
+#include <doctest/doctest.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "detrack/image/stb.hpp"
+#include "detrack/io/safetensors.hpp"
+#include "detrack/model/config.hpp"
+#include "tests/support/run_program.hpp"
+#include "tests/support/temporary_folder.hpp"
+
+using namespace detrack;
+using detrack::test::Outcome;
+
+namespace {
+
+namespace fs = std::filesystem;
+
+class TrainWorkshop {
+ public:
+  TrainWorkshop() {
+    for (const char* name : {"walk", "drive"}) {
+      fs::create_directories(at(std::string("videos/") + name + "/img"));
+      std::ofstream truth(at(std::string("videos/") + name + "/groundtruth.txt"));
+      for (int t = 0; t < 10; ++t) {
+        save(std::string("videos/") + name + "/img/" + std::to_string(100 + t) + ".jpg", 8 + 2 * t);
+        truth << (t == 4 ? "nan,nan,nan,nan" : t == 5 ? "10,10,0,16" : std::to_string(8 + 2 * t) + ",20,20,20") << '\n';
+      }
+    }
+    fs::create_directories(at("boxed"));
+    std::ofstream table(at("boxed/boxes.tsv"));
+    table << "image\tx\ty\tw\th\tclass\n";
+    for (int i = 0; i < 3; ++i) {
+      save("boxed/" + std::to_string(i) + ".jpg", 10 * i);
+      table << i << ".jpg\t" << 10 * i << "\t20\t20\t20\tthing\n";
+    }
+    std::ofstream(at("config.json")) << R"({
+  // a model that is trained in no time
+  "model": {"name": "tiny", "width": 24, "depth": 2, "heads": 3, "mlp_ratio": 2, "patch": 8, "search_size": 32,
+            "template_size": 16, "templates": 2, "bins_per_unit": 20, "coord_range": 2, "trajectory": 2, "refine_layers": 1,
+            "refine_heads": 2},
+  "autoencoder": {"decoder_width": 24, "decoder_depth": 1, "decoder_heads": 2},
+  "steps": 6, "batch": 4,
+  "data": [{"name": "videos", "weight": 2}, {"name": "boxed"}],
+  "optimizer": {"lr": 1e-3, "ema": 0.9, "schedule": "cosine"},
+  "loader": {"threads": 2, "cache_mb": 16},
+  "log_every": 2, "checkpoint_every": 2
+})";
+  }
+
+  void save(const std::string& name, int left) const {
+    Image image(96, 64);
+    for (std::int64_t y = 20; y < 40; ++y)
+      for (std::int64_t x = left; x < std::min<std::int64_t>(left + 20, 96); ++x) image.pixel(y, x)[0] = 250;
+    save_image(at(name), image);
+  }
+
+  fs::path at(const std::string& name) const { return folder_ / name; }
+  std::string command(const std::string& arguments) const {
+    return std::string(DETRACK_TRAIN) + " --threads 2 --quiet --config " + at("config.json").string() +
+           " --data videos=" + at("videos").string() + " --data boxed=" + at("boxed").string() + ",1.5 " + arguments;
+  }
+  Outcome train(const std::string& arguments) const { return test::run_program(command(arguments)); }
+  std::string out(const std::string& name) const { return " --out " + at(name).string(); }
+
+  std::vector<nlohmann::json> metrics(const std::string& run) const {
+    std::vector<nlohmann::json> lines;
+    std::ifstream in(at(run + "/metrics.jsonl"));
+    for (std::string line; std::getline(in, line);) lines.push_back(nlohmann::json::parse(line));
+    return lines;
+  }
+  bool same_weights(const std::string& a, const std::string& b) const {
+    const auto bytes = test::read_file(at(a + "/weights.safetensors"));
+    return !bytes.empty() && bytes == test::read_file(at(b + "/weights.safetensors"));
+  }
+
+ private:
+  test::TemporaryFolder folder_;
+};
+
+std::string text_of(const fs::path& path) {
+  std::ifstream in(path);
+  std::stringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+}  // namespace
+
+TEST_CASE("train: the stages one after another, each with its files, numbers and report") {
+  const TrainWorkshop w;
+  const Outcome pairs =
+      w.train("--set validation.every=3 --set validation.path=" + w.at("videos").string() + w.out("pairs"));
+  INFO(pairs.output);
+  REQUIRE(pairs.status == 0);
+  CHECK(pairs.says("videos               weight  2.000       2 videos with       16 frames"));
+  CHECK(pairs.says("boxed                weight  1.500       0 videos with        0 frames,       3 pictures with boxes"));
+  CHECK(pairs.says("step 3: validation AUC"));
+  CHECK(pairs.says("weights.safetensors"));
+  for (const char* file :
+       {"config.json", "metrics.jsonl", "last.ckpt", "best.safetensors", "weights.safetensors", "report.html"})
+    CHECK(fs::exists(w.at(std::string("pairs/") + file)));
+  const auto lines = w.metrics("pairs");
+  REQUIRE(lines.size() == 5);  // steps 2, 4, 6 and two validations
+  CHECK(lines[0]["step"] == 2);
+  CHECK(lines[0]["samples"] == 8);
+  CHECK(lines[0]["loss"] > 1);
+  CHECK(lines[1].contains("auc"));
+  const std::string report = text_of(w.at("pairs/report.html"));
+  CHECK(report.find("data:image/png;base64,") != std::string::npos);
+  CHECK(report.find("Parts of the loss") != std::string::npos);
+  CHECK(report.find(w.at("").string()) == std::string::npos);  // no paths
+
+  const SafetensorsFile weights = SafetensorsFile::open(w.at("pairs/weights.safetensors"));
+  CHECK(weights.get("box.word_embed.weight").dtype == DType::bf16);
+  CHECK(config_from_json(weights.metadata().at(Config::kMetadataKey)).trajectory_used == 0);
+  CHECK(weights.metadata().at("detrack.training.samples") == "24");
+  CHECK(weights.metadata().at("detrack.training").find(w.at("").string()) == std::string::npos);
+
+  const std::string init = " --init " + w.at("pairs/weights.safetensors").string();
+  const Outcome sequences = w.train("--stage sequences --set rollout=8 --set steps=2" + init + w.out("sequences"));
+  INFO(sequences.output);
+  REQUIRE(sequences.status == 0);
+  CHECK(config_from_json(SafetensorsFile::open(w.at("sequences/weights.safetensors")).metadata().at(Config::kMetadataKey))
+            .trajectory_used == 2);
+  CHECK(w.metrics("sequences").back()["samples"].get<int>() % 4 == 0);
+  const Outcome iou = w.train("--stage iou --set steps=2" + init + w.out("iou"));
+  INFO(iou.output);
+  CHECK(iou.status == 0);
+  const Outcome mae = w.train("--stage mae" + w.out("mae"));
+  INFO(mae.output);
+  REQUIRE(mae.status == 0);
+  const Outcome after = w.train("--init " + w.at("mae/weights.safetensors").string() + w.out("after"));
+  INFO(after.output);
+  CHECK(after.status == 0);
+  CHECK(after.says("init: "));
+}
+
+TEST_CASE("train: a run that is killed and resumed ends with the bytes of the unbroken one") {
+  const TrainWorkshop w;
+  const std::string longer = "--set steps=40 --set checkpoint_every=3 --set optimizer.drop_path=0.2";
+  REQUIRE(w.train(longer + w.out("unbroken")).status == 0);
+  const Outcome killed = test::run_program(w.command(longer + w.out("killed")) + " & pid=$!; while [ ! -e " +
+                                           w.at("killed/last.ckpt").string() +
+                                           " ] && kill -0 $pid 2>/dev/null; do sleep 0.02; done; kill -9 $pid; wait $pid");
+  CHECK(killed.status == 137);
+  CHECK_FALSE(fs::exists(w.at("killed/weights.safetensors")));
+  const Outcome refused = w.train(longer + w.out("killed"));
+  CHECK(refused.status == 2);
+  CHECK(refused.says("holds a run already"));
+  const Outcome other = w.train(longer + " --set optimizer.lr=0.5 --resume" + w.out("killed"));
+  CHECK(other.status == 2);
+  CHECK(other.says("was begun with other options"));
+  // Ctrl-C this time: a checkpoint of its own and a word on how to go on.
+  const Outcome stopped = test::run_program(w.command(longer + " --resume" + w.out("killed")) +
+                                            " & pid=$!; sleep 0.15; kill -INT $pid; wait $pid");
+  INFO(stopped.output);
+  CHECK((stopped.status == 130 || stopped.status == 0));
+  if (stopped.status == 130) CHECK(stopped.says("with --resume goes on"));
+  const Outcome resumed = w.train(longer + " --resume --set loader.threads=4" + w.out("killed"));
+  INFO(resumed.output);
+  REQUIRE(resumed.status == 0);
+  CHECK(w.same_weights("unbroken", "killed"));
+  const auto expected = w.metrics("unbroken"), got = w.metrics("killed");
+  REQUIRE(got.size() == expected.size());
+  for (std::size_t i = 0; i < got.size(); ++i) CHECK(got[i]["step"] == expected[i]["step"]);
+}
+
+TEST_CASE("train: missing and damaged pictures are named, counted and replaced; the run is the same every time") {
+  const TrainWorkshop w;
+  fs::remove(w.at("videos/walk/img/101.jpg"));
+  std::ofstream(w.at("boxed/1.jpg"), std::ios::trunc) << "no picture at all";
+  for (const char* run : {"one", "two"}) {
+    const Outcome outcome = w.train(w.out(run));
+    INFO(outcome.output);
+    CHECK(outcome.status == 0);
+    CHECK(outcome.says("boxed/1.jpg: expected a JPEG"));
+    CHECK(outcome.says("drawn again"));
+  }
+  CHECK(w.same_weights("one", "two"));
+}
+
+TEST_CASE("train: a full disk stops the run with the file's name, and the last checkpoint still serves") {
+  const TrainWorkshop w;
+  REQUIRE(w.train(w.out("reference")).status == 0);
+  // Two checkpoints, then no room for a third: files of at most 1 KiB, but the one that is there stays.
+  const std::string begun = w.command("--set steps=6" + w.out("full"));
+  const Outcome stopped = test::run_program(begun + " & pid=$!; while [ ! -e " + w.at("full/last.ckpt").string() +
+                                            " ] && kill -0 $pid 2>/dev/null; do sleep 0.01; done; kill -9 $pid; wait $pid");
+  CHECK(stopped.status == 137);
+  const Outcome full = test::run_program("trap '' XFSZ; ulimit -f 8; " + w.command("--resume" + w.out("full")));
+  INFO(full.output);
+  CHECK(full.status == 2);
+  CHECK(full.says("last.ckpt: cannot write"));
+  const Outcome resumed = w.train("--resume" + w.out("full"));
+  INFO(resumed.output);
+  CHECK(resumed.status == 0);
+  CHECK(w.same_weights("reference", "full"));
+}
+
+TEST_CASE("train: what cannot be used is refused in words") {
+  const TrainWorkshop w;
+  const auto refused = [&](const std::string& arguments, const std::string& words) {
+    const Outcome outcome = w.train(arguments + w.out("refused"));
+    INFO(arguments << "\n" << outcome.output);
+    CHECK(outcome.status == 2);
+    CHECK(outcome.says(words));
+  };
+  refused("--set optimizer.learning_rate=1", "learning_rate: expected a known field");
+  refused("--set optimizer.lr=fast", "lr: expected a number");
+  refused("--set steps=0", "steps: expected a number in [1,");
+  refused("--set =1", "--set: expected FIELD=VALUE");
+  refused("--set loss.noise_target=some", "noise_target: expected one of layers, total");
+  refused("--set model=detrack-x1", "detrack-n128, detrack-t256");
+  refused("--set templates=5", "at most the model's 2");
+  refused("--data nothing", "--data: expected NAME=DIR");
+  refused("--data more=" + w.at("nowhere").string(), "nowhere: expected a dataset folder");
+  fs::create_directories(w.at("empty"));
+  refused("--data more=" + w.at("empty").string(), "neither videos");
+  fs::create_directories(w.at("bare/seq/img"));
+  std::ofstream(w.at("bare/seq/groundtruth.txt")).close();
+  refused("--data more=" + w.at("bare").string(), "groundtruth.txt: expected at least one box, got none");
+  std::ofstream(w.at("bare/seq/groundtruth.txt")) << "1,2,3\n";
+  refused("--data more=" + w.at("bare").string(), "groundtruth.txt: line 1");
+  refused("--stage iou", "expected --init with the weights of stage pairs");
+  refused("--init " + w.at("boxed/0.jpg").string(), "0.jpg");
+  refused("--device cuda", "built without the CUDA backend");
+  refused("--resume", "there is no checkpoint");
+  CHECK(test::run_program(std::string(DETRACK_TRAIN) + " --config " + w.at("none.json").string() + w.out("x"))
+            .says("none.json: cannot open"));
+  std::ofstream(w.at("broken.json")) << "{\"steps\": ";
+  CHECK(test::run_program(std::string(DETRACK_TRAIN) + " --config " + w.at("broken.json").string() + w.out("x"))
+            .says("broken.json: expected JSON"));
+  const Outcome help = test::run_program(std::string(DETRACK_TRAIN) + " --help");
+  CHECK(help.status == 0);
+  CHECK(help.says("--resume"));
+}
+
+TEST_CASE("train: the configurations that come with it are valid") {
+  const TrainWorkshop w;
+  int count = 0;
+  for (const auto& entry : fs::directory_iterator(fs::path(DETRACK_SOURCE_DIR) / "examples/train")) {
+    if (entry.path().extension() != ".json") continue;
+    ++count;
+    // Without folders for their data: everything before that must have been right.
+    const Outcome outcome =
+        test::run_program(std::string(DETRACK_TRAIN) + " --config " + entry.path().string() + w.out("x"));
+    INFO(entry.path().string() << "\n" << outcome.output);
+    CHECK(outcome.status == 2);
+    CHECK(outcome.says("expected a folder; give one with --data"));
+  }
+  CHECK(count >= 6);
+}
