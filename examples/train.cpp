@@ -45,6 +45,7 @@ TrainConfig read_config(const Options& options) {
   if (!options.init.empty()) json["init"] = options.init;
   TrainConfig config;
   read_fields(json, config, options.config);
+  validate(config.autoencoder_config(), config.model_config());  // before anything takes long
   return config;
 }
 

@@ -61,7 +61,7 @@ struct LoaderEntry {
 };
 
 struct TrainConfig {
-  nlohmann::json model = "detrack-n128";                  ///< a preset's name, or a configuration
+  nlohmann::json model = "detrack-n128";  ///< a preset's name, a configuration, or {"preset": name, field: value, ...}
   nlohmann::json autoencoder = nlohmann::json::object();  ///< stage mae: fields of MaskedAutoencoderConfig
   std::string init;                                       ///< weights to begin with: DeTrack, or a ViT
   TrainOptions train;
@@ -86,12 +86,18 @@ struct TrainConfig {
 
   /// Errors: config.
   MaskedAutoencoderConfig autoencoder_config() const {
+    if (!autoencoder.is_object()) fail(ErrorCode::config, "autoencoder: expected a JSON object");
     auto json = nlohmann::json::parse(to_json(MaskedAutoencoderConfig{}));
     json.update(autoencoder);
     return masked_autoencoder_config_from_json(json.dump());
   }
   Config model_config() const {
-    return model.is_string() ? preset(model.get<std::string>()) : config_from_json(model.dump());
+    if (model.is_string()) return preset(model.get<std::string>());
+    if (!model.contains("preset")) return config_from_json(model.dump());
+    auto json = nlohmann::json::parse(to_json(preset(model.value("preset", ""))));
+    json.update(model);
+    json.erase("preset");
+    return config_from_json(json.dump());
   }
 };
 
@@ -118,6 +124,8 @@ inline void set_field(nlohmann::json& json, const std::string& assignment) {
   const std::string value = assignment.substr(equals + 1);
   auto parsed = nlohmann::json::parse(value, nullptr, false);
   try {
+    if (pointer.starts_with("/model/") && json.contains("model") && json["model"].is_string())
+      json["model"] = {{"preset", json["model"]}};
     json[nlohmann::json::json_pointer(pointer)] = parsed.is_discarded() ? nlohmann::json(value) : parsed;
   } catch (const nlohmann::json::exception&) {
     fail(ErrorCode::argument, "--set: there can be no field ", assignment.substr(0, equals));

@@ -27,6 +27,7 @@
 #include "detrack/model/weights_file.hpp"
 #include "detrack/ops/plan_backend.hpp"
 #include "detrack/ops/reference_backend.hpp"
+#include "detrack/track/load_tracker.hpp"
 #include "detrack/track/snapshot_file.hpp"
 #include "detrack/track/track_frames.hpp"
 #include "detrack/train/batch_loader.hpp"

@@ -5,8 +5,8 @@
 #include <thread>
 
 #include "detrack/model/initialise.hpp"
+#include "detrack/track/load_tracker.hpp"
 #include "detrack/track/snapshot_file.hpp"
-#include "detrack/track/tracker.hpp"
 #include "tests/support/count_allocations.hpp"
 #include "tests/support/error_of.hpp"
 #include "tests/support/small_model.hpp"

@@ -10,7 +10,8 @@
 #include <utility>
 #include <vector>
 
-#include "detrack/track/model_network.hpp"
+#include "detrack/track/network.hpp"
+#include "detrack/track/options.hpp"
 #include "detrack/track/target.hpp"
 
 namespace detrack {
@@ -61,10 +62,8 @@ class MultiTracker {
     make_room(1);
   }
 
-  /// Errors: io, format, config, state_dict, of the weights file; argument.
-  static MultiTracker load(const std::filesystem::path& weights, const TrackerOptions& options = {}) {
-    return MultiTracker(options.device ? options.device(weights) : load_network(weights), options);
-  }
+  /// Defined in track/load_tracker.hpp. Errors: io, format, config, state_dict, of the weights file; argument.
+  static MultiTracker load(const std::filesystem::path& weights, const TrackerOptions& options = {});
 
   /// Starts a target with this frame as its frame 0: in place of `target`, or as a new one if that is size(). All targets
   /// live in frames of one size.
@@ -313,10 +312,8 @@ class Tracker {
  public:
   explicit Tracker(std::shared_ptr<const Network> network, const TrackerOptions& options = {})
       : targets_(std::move(network), options) {}
-  /// Errors: io, format, config, state_dict, of the weights file; argument.
-  static Tracker load(const std::filesystem::path& weights, const TrackerOptions& options = {}) {
-    return Tracker(MultiTracker::load(weights, options));
-  }
+  /// Defined in track/load_tracker.hpp. Errors: io, format, config, state_dict, of the weights file; argument.
+  static Tracker load(const std::filesystem::path& weights, const TrackerOptions& options = {});
 
   /// Starts, or starts over, with this frame as frame 0. Errors: argument.
   void init(const ImageView& image, const Box& box) { targets_.init(0, image, box); }
