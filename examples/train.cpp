@@ -11,6 +11,7 @@
 
 #include "detrack/eval/evaluate.hpp"
 #include "detrack/io/atomic_file.hpp"
+#include "detrack/train/run_state_file.hpp"
 #include "examples/support/crop_sheet.hpp"
 #include "examples/support/program.hpp"
 #include "examples/support/progress.hpp"
@@ -38,11 +39,11 @@ struct Options {
 TrainConfig read_config(const Options& options) {
   nlohmann::json json = read_json(options.config);
   if (!json.is_object()) fail(ErrorCode::config, options.config, ": expected a JSON object");
-  for (const std::string& text : options.data) set_data(json, text);
-  for (const std::string& text : options.set) set_field(json, text);
   if (!options.model.empty()) json["model"] = options.model;
   if (!options.stage.empty()) json["stage"] = options.stage;
   if (!options.init.empty()) json["init"] = options.init;
+  for (const std::string& text : options.data) set_data(json, text);
+  for (const std::string& text : options.set) set_field(json, text);
   TrainConfig config;
   read_fields(json, config, options.config);
   validate(config.autoencoder_config(), config.model_config());  // before anything takes long
@@ -60,12 +61,15 @@ class Training {
         progress_(options.quiet) {
     open_data();
     prepare_folder();
-    stage_ = make_stage(config_, data_, images_, options.threads);
     if (options.resume) {
-      state_ = stage_->load(out_ / kCheckpoint);
+      state_ = read_run_state(out_ / kCheckpoint);
       if (state_.options != options_text())
         fail(ErrorCode::config, options_.out, ": the run was begun with other options; go on with those of ",
              (out_ / "config.json").string());
+    }
+    stage_ = make_stage(config_, data_, images_, options.threads);
+    if (options.resume) {
+      stage_->load(out_ / kCheckpoint);
       std::printf("resumed at step %lld\n", static_cast<long long>(state_.step));
     }
     log_ = TrainingLog(out_ / "metrics.jsonl", stage_->steps_done());
@@ -82,7 +86,6 @@ class Training {
       const bool last = step == config_.train.steps;
       if (step % config_.log_every == 0 || last) write_metrics();
       if (validates() && (step % config_.validation.every == 0 || last)) validate();
-      if (step % config_.checkpoint_every == 0 || last) write_report();
       const bool stop = interrupted();
       if (step % config_.checkpoint_every == 0 || last || stop) checkpoint();
       if (stop) return stopped();
@@ -260,13 +263,13 @@ class Training {
   void checkpoint() {
     state_.options = options_text();
     stage_->save(out_ / kCheckpoint, state_);
+    write_report();
   }
 
   void save_weights(const char* name) {
-    nlohmann::ordered_json about = write_fields(config_);
-    about.erase("init");  // paths are nobody else's business
-    for (auto& entry : about["data"]) entry.erase("path");
-    about["validation"].erase("path");
+    nlohmann::ordered_json about = write_fields(config_.train);
+    for (const DataEntry& entry : config_.data)
+      about["data"][entry.name] = entry.weight;  // paths are nobody else's business
     stage_->save_weights(out_ / name, {{"detrack.training", about.dump()},
                                        {"detrack.training.step", std::to_string(stage_->steps_done())},
                                        {"detrack.training.samples", std::to_string(state_.samples)}});
@@ -321,7 +324,8 @@ int main(int argc, char** argv) {
   Options options;
   app.add_option("--config", options.config, "JSON file; see examples/train/")->required();
   app.add_option("--data", options.data, "NAME=DIR or NAME=DIR,WEIGHT: where data are; may be given several times");
-  app.add_option("--model", options.model, "A preset instead of the configuration's: detrack-n128, -t256, -s256, -b256, -b384");
+  app.add_option("--model", options.model,
+                 "A preset instead of the configuration's: detrack-n128, -t256, -s256, -b256, -b384");
   app.add_option("--stage", options.stage, "pairs, sequences, iou or mae")
       ->check(CLI::IsMember({"pairs", "sequences", "iou", "mae"}));
   app.add_option("--init", options.init, "Weights to begin with: a DeTrack, or a ViT (timm, DeiT, MAE names)");

@@ -80,7 +80,7 @@ class Stage : public TrainingStage {
   std::int64_t samples() const override { return parts_.config.train.batch * parts_.config.train.accumulate; }
 
   void save(const std::filesystem::path& path, const RunState& state) override { save_checkpoint(path, run_, state); }
-  RunState load(const std::filesystem::path& path) override { return load_checkpoint(path, run_); }
+  void load(const std::filesystem::path& path) override { load_checkpoint(path, run_); }
 
  protected:
   Stage(Parts parts, Run run) : parts_(std::move(parts)), run_(std::move(run)) {}

@@ -35,7 +35,7 @@ class TrainingStage {
 
   /// Everything that going on needs. Before the first step only: load().
   virtual void save(const std::filesystem::path& path, const RunState& state) = 0;
-  virtual RunState load(const std::filesystem::path& path) = 0;
+  virtual void load(const std::filesystem::path& path) = 0;
   /// The averaged weights, in bf16.
   virtual void save_weights(const std::filesystem::path& path, const std::map<std::string, std::string>& metadata) = 0;
   /// The averaged weights as something that tracks; nullptr where they do not (mae).

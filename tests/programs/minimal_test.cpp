@@ -12,22 +12,12 @@
 
 using namespace detrack;
 
-namespace {
-
-std::string text_of(const std::filesystem::path& path) {
-  std::ostringstream out;
-  out << std::ifstream(path).rdbuf();
-  return out.str();
-}
-
-}  // namespace
-
 TEST_CASE("the README's first program is examples/minimal.cpp") {
   const std::filesystem::path root(DETRACK_SOURCE_DIR);
-  const std::string readme = text_of(root / "README.md"), fence = "```cpp\n";
+  const std::string readme = test::read_text(root / "README.md"), fence = "```cpp\n";
   const std::size_t begin = readme.find(fence) + fence.size(), end = readme.find("```", begin);
   REQUIRE(end != std::string::npos);
-  CHECK(readme.substr(begin, end - begin) == text_of(root / "examples/minimal.cpp"));
+  CHECK(readme.substr(begin, end - begin) == test::read_text(root / "examples/minimal.cpp"));
 }
 
 #ifdef DETRACK_MINIMAL  // the optimised build

@@ -82,13 +82,6 @@ class TrainWorkshop {
   test::TemporaryFolder folder_;
 };
 
-std::string text_of(const fs::path& path) {
-  std::ifstream in(path);
-  std::stringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
-
 }  // namespace
 
 TEST_CASE("train: the stages one after another, each with its files, numbers and report") {
@@ -110,7 +103,7 @@ TEST_CASE("train: the stages one after another, each with its files, numbers and
   CHECK(lines[0]["samples"] == 8);
   CHECK(lines[0]["loss"] > 1);
   CHECK(lines[1].contains("auc"));
-  const std::string report = text_of(w.at("pairs/report.html"));
+  const std::string report = test::read_text(w.at("pairs/report.html"));
   CHECK(report.find("data:image/png;base64,") != std::string::npos);
   CHECK(report.find("Parts of the loss") != std::string::npos);
   CHECK(report.find(w.at("").string()) == std::string::npos);  // no paths

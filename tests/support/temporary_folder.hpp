@@ -47,10 +47,13 @@ inline void write_file(const std::filesystem::path& path, const Bytes& bytes) {
   out.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
 }
 
-inline Bytes read_file(const std::filesystem::path& path) {
+inline std::string read_text(const std::filesystem::path& path) {
   std::ifstream in(path, std::ios::binary);
-  const std::string text{std::istreambuf_iterator<char>(in), {}};
-  return to_bytes(text);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+inline Bytes read_file(const std::filesystem::path& path) {
+  return to_bytes(read_text(path));
 }
 
 }  // namespace detrack::test

@@ -4,14 +4,13 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "detrack/io/safetensors.hpp"
 #include "detrack/model/weights_file.hpp"
-#include "detrack/train/run_state.hpp"
+#include "detrack/train/run_state_file.hpp"
 #include "detrack/train/updater.hpp"
 
 namespace detrack {
@@ -56,11 +55,7 @@ void save_checkpoint(const std::filesystem::path& path, Updater<T, Model>& run, 
 template <class T, class Model>
 RunState load_checkpoint(const std::filesystem::path& path, Updater<T, Model>& run) {
   const SafetensorsFile file = SafetensorsFile::open(path);
-  const auto found = file.metadata().find(RunState::kMetadataKey);
-  if (found == file.metadata().end())
-    fail(ErrorCode::format, path.string(), ": expected the state of a training run in its metadata, got none");
-  RunState state;
-  read_fields(nlohmann::json::parse(found->second, nullptr, false), state, path.string());
+  const RunState state = read_run_state(file);
   load_state_dict(file, detail::RunTensors<T, Model>{run});
   run.set_progress(state.step, state.skipped);
   run.optimizer().set_updates(state.updates);
