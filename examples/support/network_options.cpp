@@ -35,7 +35,7 @@ void NetworkOptions::add_to(CLI::App& app) {
       ->check(CLI::Range(1, 1000));
   app.add_option("--read-block", read_block_, "Ablation: take the box after this denoising block; 0: the refined box")
       ->capture_default_str()
-      ->check(CLI::NonNegativeNumber);
+      ->check(CLI::Range(0, 256));
 }
 
 std::string NetworkOptions::name() const {

@@ -14,9 +14,6 @@ struct MaskIndices {
   View<const std::int32_t> visible{};  ///< (B Nv): the same among the tokens of all samples, in [0, B N)
   View<const std::int32_t> masked{};   ///< (B Nm): the masked ones among the tokens of all samples
   View<const std::int32_t> sources{};  ///< (B N): each token among the visible ones; B Nv where it is masked
-
-  std::int64_t visible_each() const { return places.extent(0) / batch; }
-  std::int64_t tokens_each() const { return sources.extent(0) / batch; }
 };
 
 /// Keeps its buffers, so that a second mask of the same size allocates nothing.
