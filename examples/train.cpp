@@ -99,7 +99,8 @@ class Training {
 
  private:
   using Clock = std::chrono::steady_clock;
-  static constexpr const char *kCheckpoint = "last.ckpt", *kWeights = "weights.safetensors", *kBest = "best.safetensors";
+  static constexpr const char *kCheckpoint = "last.ckpt", *kWeights = "weights.safetensors", *kBest = "best.safetensors",
+                              *kBestCheckpoint = "best.ckpt";
 
   void open_data() {
     std::vector<TrainingSource> sources;
@@ -165,6 +166,8 @@ class Training {
     ++updates_;
   }
 
+  double epochs() const { return static_cast<double>(state_.samples) / static_cast<double>(config_.epoch); }
+
   std::string progress_line() const {
     const double n = std::max<double>(static_cast<double>(updates_), 1), elapsed = std::max(seconds(), 1e-9);
     const auto step = static_cast<double>(stage_->steps_done()), steps = static_cast<double>(config_.train.steps);
@@ -177,8 +180,8 @@ class Training {
     char overlap[40] = "";
     if (sum_.mean_iou > 0) std::snprintf(overlap, sizeof overlap, "  IoU %.3f", sum_.mean_iou / n);
     char text[320];
-    std::snprintf(text, sizeof text, "step %.0f/%.0f  loss %.4f%s%s  |g| %.2f  lr %.1e  %.1f samples/s  %s left", step,
-                  steps, loss.total / n, parts, overlap, sum_.gradient_norm / n, sum_.lr,
+    std::snprintf(text, sizeof text, "step %.0f/%.0f  epoch %.2f  loss %.4f%s%s  |g| %.2f  lr %.1e  %.1f samples/s  %s left",
+                  step, steps, epochs(), loss.total / n, parts, overlap, sum_.gradient_norm / n, sum_.lr,
                   static_cast<double>(samples_) / elapsed, clock_text(left).c_str());
     return text;
   }
@@ -189,6 +192,7 @@ class Training {
     state_.seconds += elapsed;
     log_.write({{"step", stage_->steps_done()},
                 {"samples", state_.samples},
+                {"epoch", epochs()},
                 {"loss", sum_.loss.total / n},
                 {"ce", sum_.loss.ce / n},
                 {"siou", sum_.loss.siou / n},
@@ -238,6 +242,8 @@ class Training {
     state_.best_score = scores.auc;
     state_.best_step = stage_->steps_done();
     save_weights(kBest);
+    state_.options = options_text();
+    stage_->save(out_ / kBestCheckpoint, state_);
   }
 
   void write_report() {
@@ -318,7 +324,8 @@ int main(int argc, char** argv) {
       "  train --config examples/train/small.json ... --out run --resume\n"
       "\n"
       "The folder --out gets config.json (what is really used), metrics.jsonl, last.ckpt (everything that going on needs),\n"
-      "report.html (curves and pictures), best.safetensors (by validation) and, at the end, weights.safetensors.\n"
+      "report.html (curves and pictures), best.safetensors and best.ckpt (by validation) and, at the end, "
+      "weights.safetensors.\n"
       "Exit status: 0; 2 if arguments or files cannot be used; 130 after Ctrl-C, with a checkpoint.\n",
       "train");
   Options options;

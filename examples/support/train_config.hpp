@@ -68,6 +68,7 @@ struct TrainConfig {
   std::vector<DataEntry> data;
   ValidationEntry validation;
   LoaderEntry loader;
+  std::int64_t epoch = 60000;           ///< samples of an epoch, for people: nothing else hangs on it
   std::int64_t log_every = 50;          ///< updates between two lines of metrics.jsonl
   std::int64_t checkpoint_every = 500;  ///< updates
 
@@ -80,6 +81,7 @@ struct TrainConfig {
     f.objects("data", data);
     f.object("validation", validation);
     f.object("loader", loader);
+    f.number("epoch", epoch, 1, 1e12);
     f.number("log_every", log_every, 1, 1e9);
     f.number("checkpoint_every", checkpoint_every, 1, 1e9);
   }

@@ -95,7 +95,7 @@ TEST_CASE("train: the stages one after another, each with its files, numbers and
   CHECK(pairs.says("step 3: validation AUC"));
   CHECK(pairs.says("weights.safetensors"));
   for (const char* file :
-       {"config.json", "metrics.jsonl", "last.ckpt", "best.safetensors", "weights.safetensors", "report.html"})
+       {"config.json", "metrics.jsonl", "last.ckpt", "best.safetensors", "best.ckpt", "weights.safetensors", "report.html"})
     CHECK(fs::exists(w.at(std::string("pairs/") + file)));
   const auto lines = w.metrics("pairs");
   REQUIRE(lines.size() == 5);  // steps 2, 4, 6 and two validations
