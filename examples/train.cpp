@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
@@ -63,9 +64,7 @@ class Training {
     prepare_folder();
     if (options.resume) {
       state_ = read_run_state(out_ / kCheckpoint);
-      if (state_.options != options_text())
-        fail(ErrorCode::config, options_.out, ": the run was begun with other options; go on with those of ",
-             (out_ / "config.json").string());
+      check_options();
     }
     stage_ = make_stage(config_, data_, images_, options.threads);
     if (options.resume) {
@@ -79,13 +78,15 @@ class Training {
     std::printf("%s\n", stage_->describe().c_str());
     std::fflush(stdout);
     begin_interval();
-    for (std::int64_t step = stage_->steps_done(); step < config_.train.steps;) {
-      add(stage_->step());
+    std::int64_t step = stage_->steps_done();
+    if (step > 0 && validation_due(step) && !log_.has(step, "auc")) validate();  // it was interrupted there
+    while (step < config_.train.steps) {
+      take_step();
       step = stage_->steps_done();
       if (progress_.due()) progress_.show(progress_line());
       const bool last = step == config_.train.steps;
       if (step % config_.log_every == 0 || last) write_metrics();
-      if (validates() && (step % config_.validation.every == 0 || last)) validate();
+      if (validation_due(step)) validate();
       const bool stop = interrupted();
       if (step % config_.checkpoint_every == 0 || last || stop) checkpoint();
       if (stop) return stopped();
@@ -99,6 +100,19 @@ class Training {
 
  private:
   using Clock = std::chrono::steady_clock;
+
+  /// What happens while it lives is no part of the interval that is measured.
+  class Pause {
+   public:
+    explicit Pause(Training& training) : training_(training) {}
+    Pause(const Pause&) = delete;
+    Pause& operator=(const Pause&) = delete;
+    ~Pause() { training_.begin_ += Clock::now() - since_; }
+
+   private:
+    Training& training_;
+    Clock::time_point since_ = Clock::now();
+  };
   static constexpr const char *kCheckpoint = "last.ckpt", *kWeights = "weights.safetensors", *kBest = "best.safetensors",
                               *kBestCheckpoint = "best.ckpt";
 
@@ -126,6 +140,8 @@ class Training {
       fail(ErrorCode::argument, "--out: ", options_.out,
            " holds a run already; go on with it by --resume, or choose another folder");
     if (!begun && options_.resume) fail(ErrorCode::argument, "--resume: there is no checkpoint in ", options_.out);
+    for (const auto& entry : fs::directory_iterator(out_))  // what a killed run was writing
+      if (entry.path().filename().string().find(".tmp-") != std::string::npos) fs::remove(entry.path());
     if (options_.resume) return;
     AtomicFile file(out_ / "config.json");
     const std::string text = write_fields(config_).dump(2) + "\n";
@@ -133,15 +149,43 @@ class Training {
     file.commit();
   }
 
-  /// What a resumed run must share with its beginning: all that decides its numbers.
+  /// What a resumed run must share with its beginning: all that decides its numbers, but no places of files, which may move.
   std::string options_text() const {
     auto json = write_fields(config_.train);
-    json["model"] = to_json(config_.model_config());
+    json["model"] = nlohmann::json::parse(to_json(config_.model_config()));
+    json["autoencoder"] = nlohmann::json::parse(to_json(config_.autoencoder_config()));
+    json["init"] = fs::path(config_.init).filename().string();
     json["data"] = write_fields(config_)["data"];
+    for (auto& entry : json["data"]) entry.erase("path");
     return json.dump();
   }
 
+  /// Errors: config, naming the first field in which the run differs from its beginning.
+  void check_options() const {
+    const std::string now = options_text();
+    if (state_.options == now) return;
+    const auto changes =
+        nlohmann::json::diff(nlohmann::json::parse(state_.options, nullptr, false), nlohmann::json::parse(now));
+    fail(ErrorCode::config, options_.out, ": the run was begun with other options (",
+         changes.empty() ? "" : changes[0].value("path", ""), "); go on with those of ", (out_ / "config.json").string());
+  }
+
   bool validates() const { return !validation_.sequences.empty(); }
+  bool validation_due(std::int64_t step) const {
+    return validates() && (step % config_.validation.every == 0 || step == config_.train.steps);
+  }
+
+  /// What cannot be gone on with must not cost what is done: the run can be resumed once its data are mended.
+  void take_step() {
+    try {
+      add(stage_->step());
+    } catch (const Error&) {
+      progress_.end();
+      report_problems();
+      if (stage_->steps_done() > 0) checkpoint();
+      throw;
+    }
+  }
 
   void begin_interval() {
     sum_ = {};
@@ -188,7 +232,10 @@ class Training {
 
   /// The means since the last line.
   void write_metrics() {
-    const double n = std::max<double>(static_cast<double>(updates_), 1), elapsed = seconds();
+    // Without an update there is no mean: NaN, which JSON writes as null.
+    const double n = updates_ > 0 ? static_cast<double>(updates_) : std::nan(""), elapsed = seconds();
+    std::int64_t problems = 0;
+    for (const auto& [what, count] : stage_->problems()) problems += count;
     state_.seconds += elapsed;
     log_.write({{"step", stage_->steps_done()},
                 {"samples", state_.samples},
@@ -203,6 +250,7 @@ class Training {
                 {"samples_per_second", static_cast<double>(samples_) / elapsed},
                 {"data_wait", (stage_->waited() - waited_) / elapsed},
                 {"skipped", stage_->skipped()},
+                {"replaced", problems},
                 {"seconds", state_.seconds}});
     begin_interval();
   }
@@ -211,6 +259,7 @@ class Training {
   void validate() {
     const auto network = stage_->network();
     if (!network) return;
+    const Pause pause(*this);
     progress_.end();
     RunnerOptions runner;
     runner.jobs =
@@ -221,15 +270,17 @@ class Training {
     SequenceRunner sequences(network, validation_.sequences, runner);
     const auto results = sequences.run();
     for (const std::string& failure : sequences.failures()) std::fprintf(stderr, "validation: %s\n", failure.c_str());
-    if (!interrupted())
-      note_scores(evaluate(Protocol::otb, validation_.sequences, results,
-                           {.convention = usual_convention(Protocol::otb), .skip_missing = !sequences.failures().empty()})
-                      .overall);
-    begin_interval();
+    if (interrupted()) return;
+    const bool complete = sequences.failures().empty();
+    note_scores(evaluate(Protocol::otb, validation_.sequences, results,
+                         {.convention = usual_convention(Protocol::otb), .skip_missing = !complete})
+                    .overall,
+                complete);
   }
 
-  void note_scores(const Scores& scores) {
-    const bool best = scores.auc > state_.best_score;
+  /// `complete`: all sequences could be tracked; otherwise the score cannot be compared with others.
+  void note_scores(const Scores& scores, bool complete) {
+    const bool best = complete && scores.auc > state_.best_score;
     log_.write({{"step", stage_->steps_done()},
                 {"samples", state_.samples},
                 {"auc", scores.auc},
@@ -267,6 +318,7 @@ class Training {
   }
 
   void checkpoint() {
+    const Pause pause(*this);
     state_.options = options_text();
     stage_->save(out_ / kCheckpoint, state_);
     write_report();

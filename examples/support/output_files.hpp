@@ -18,7 +18,9 @@ namespace detrack::program {
 class LineFile {
  public:
   LineFile() = default;
-  explicit LineFile(const std::filesystem::path& path) : path_(path), file_(std::fopen(path.c_str(), "w")) {
+  /// Starts it anew, or goes on at its end.
+  explicit LineFile(const std::filesystem::path& path, bool append = false)
+      : path_(path), file_(std::fopen(path.c_str(), append ? "a" : "w")) {
     if (!file_) fail_here("cannot create");
   }
   explicit operator bool() const { return file_ != nullptr; }

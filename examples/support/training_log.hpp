@@ -1,9 +1,11 @@
 // metrics.jsonl: one JSON object a line, appended while a run goes on.
 #pragma once
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -29,8 +31,13 @@ class TrainingLog {
  public:
   TrainingLog() = default;
   /// Goes on after `step`: what an interrupted run wrote beyond its checkpoint is dropped, it comes again. Errors: io.
-  TrainingLog(const std::filesystem::path& path, std::int64_t step) : lines_(read_metrics(path, step)), file_(path) {
-    for (const auto& line : lines_) file_.write(line.dump() + "\n");
+  TrainingLog(const std::filesystem::path& path, std::int64_t step) : lines_(read_metrics(path, step)) {
+    std::string kept;
+    for (const auto& line : lines_) kept += line.dump() + "\n";
+    AtomicFile whole(path);
+    whole.write(std::as_bytes(std::span(kept)));
+    whole.commit();
+    file_ = LineFile(path, true);
   }
 
   void write(nlohmann::json line) {
@@ -38,6 +45,11 @@ class TrainingLog {
     lines_.push_back(std::move(line));
   }
   const std::vector<nlohmann::json>& lines() const { return lines_; }
+  /// Whether a line of that step has the field.
+  bool has(std::int64_t step, const char* field) const {
+    return std::any_of(lines_.begin(), lines_.end(),
+                       [&](const auto& line) { return line["step"] == step && line.contains(field); });
+  }
 
  private:
   std::vector<nlohmann::json> lines_;

@@ -23,39 +23,35 @@ inline void print_warnings(const std::vector<std::string>& warnings) {
   if (warnings.size() > kShown) std::fprintf(stderr, "warning: and %zu more\n", warnings.size() - kShown);
 }
 
-/// Videos where the folder has them, otherwise still pictures. Errors: argument; io; format, of what both readers say.
+/// Videos where the folder has them, otherwise still pictures. Errors: argument; io; format.
 inline TrainingSource open_source(const DataEntry& entry) {
   if (entry.path.empty())
     fail(ErrorCode::argument, "data: ", entry.name, ": expected a folder; give one with --data ", entry.name, "=DIR");
   TrainingSource source{.name = entry.name, .weight = entry.weight};
-  std::string no_videos;
-  try {
-    Dataset dataset = open_dataset(entry.path, {.subset = entry.subset, .load_image = [](const std::filesystem::path& path) {
-                                                  return load_image(path);
-                                                }});
+  if (const auto layout = find_layout(entry.path)) {
+    if (!entry.subset.empty() && (*layout == Layout::plain || *layout == Layout::otb || *layout == Layout::lasot))
+      fail(ErrorCode::argument, "data: ", entry.name, ": subset: the layout ", to_string(*layout), " has none");
+    Dataset dataset = open_dataset(
+        entry.path, {.layout = layout, .subset = entry.subset, .load_image = [](const std::filesystem::path& path) {
+                       return load_image(path);
+                     }});
     print_warnings(dataset.warnings);
     source.sequences = std::move(dataset.sequences);
-  } catch (const Error& error) {
-    if (error.code() != ErrorCode::format) throw;
-    no_videos = error.what();
-  }
-  if (!no_videos.empty()) {
-    try {
-      auto pictures = open_still_images(entry.path, {.subset = entry.subset});
-      print_warnings(pictures.warnings);
-      source.images = std::move(pictures.images);
-      // An annotated picture without a box may show anything; only who has annotated nothing leaves that to chance.
-      if (pictures.layout != StillLayout::pictures)
-        std::erase_if(source.images, [](const StillImage& image) { return image.boxes.empty(); });
-    } catch (const Error& error) {
-      fail(error.code(), "data: ", entry.name, ": neither videos (", no_videos, ") nor pictures (", error.what(), ")");
-    }
+    if (!entry.only.empty())
+      std::erase_if(source.sequences, [&](const Sequence& sequence) {
+        return std::none_of(entry.only.begin(), entry.only.end(),
+                            [&](const std::string& start) { return sequence.name.starts_with(start); });
+      });
+    return source;
   }
   if (!entry.only.empty())
-    std::erase_if(source.sequences, [&](const Sequence& sequence) {
-      return std::none_of(entry.only.begin(), entry.only.end(),
-                          [&](const std::string& start) { return sequence.name.starts_with(start); });
-    });
+    fail(ErrorCode::argument, "data: ", entry.name, ": only: expected videos, whose names it chooses among, got pictures");
+  auto pictures = open_still_images(entry.path, {.subset = entry.subset});
+  print_warnings(pictures.warnings);
+  source.images = std::move(pictures.images);
+  // An annotated picture without a box may show anything; only who has annotated nothing leaves that to chance.
+  if (pictures.layout != StillLayout::pictures)
+    std::erase_if(source.images, [](const StillImage& image) { return image.boxes.empty(); });
   return source;
 }
 

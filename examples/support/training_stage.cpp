@@ -116,8 +116,18 @@ class BatchStage : public Stage<Run> {
   std::optional<BatchLoader> loader_;
 };
 
+/// Weights bring their configuration; the run's must agree in everything but what earlier stages leave in it.
 DeTrack<float> make_model(const Parts& parts) {
-  DeTrack<float> model(parts.config.model_config());
+  Config config = parts.config.model_config();
+  if (parts.whole_model_given()) {
+    const Config given = read_config(SafetensorsFile::open(parts.config.init));
+    config.name = given.name;
+    config.trajectory_used = given.trajectory_used;
+    if (!(config == given))
+      fail(ErrorCode::config, parts.config.init, ": expected the weights of the run's model, ", to_json(config), ", got ",
+           to_json(given));
+  }
+  DeTrack<float> model(config);
   fill(model, parts);
   return model;
 }
@@ -144,9 +154,13 @@ class PairStage final : public BatchStage<Trainer<float>, Sampler> {
                    sampler.templates()) {}
 
   void save_weights(const std::filesystem::path& path, const std::map<std::string, std::string>& metadata) override {
-    save_shipped(shipped(run_, run_.config().trajectory_used), path, metadata);
+    save_shipped(shipped(run_, trajectory()), path, metadata);
   }
-  std::shared_ptr<const Network> network() override { return cpu_network(shipped(run_, run_.config().trajectory_used)); }
+  std::shared_ptr<const Network> network() override { return cpu_network(shipped(run_, trajectory())); }
+
+ private:
+  /// Pairs have no previous boxes; the IoU head changes nothing about what the model makes of them.
+  std::int64_t trajectory() const { return parts_.config.train.stage == "iou" ? run_.config().trajectory_used : 0; }
 };
 
 class SequenceStage final : public Stage<Trainer<float>> {
@@ -178,15 +192,17 @@ class SequenceStage final : public Stage<Trainer<float>> {
   std::shared_ptr<const Network> network() override { return cpu_network(shipped(run_, run_.config().trajectory)); }
 
  private:
-  /// Rollout `index`; where its pictures cannot be read, that of the next attempt.
+  /// Rollout `index`; a clip that cannot be used is replaced.
   const std::vector<Batch>& frames(std::uint64_t index) {
     constexpr std::uint64_t kAttempts = 20, kMostFrames = 4096;
+    std::vector<Clip> clips = clips_(index);
     for (std::uint64_t attempt = 0; attempt < kAttempts; ++attempt) {
-      const auto& batches = rollout_.run(clips_(index * kAttempts + attempt), index * kMostFrames);
+      const auto& batches = rollout_.run(clips, index * kMostFrames);
       if (!batches.empty()) return batches;
+      clips[rollout_.failed()] = clips_.replacement(index, attempt, clips.front().files.size());
     }
-    fail(ErrorCode::io, "training data: ", kAttempts, " rollouts in a row met pictures that cannot be read, the last one ",
-         rollout_.problems().rbegin()->first);
+    fail(ErrorCode::io, "training data: ", kAttempts,
+         " clips of a rollout cannot be used: ", rollout_.problems().rbegin()->first, " among others");
   }
 
   ClipSampler clips_;

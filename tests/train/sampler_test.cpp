@@ -196,6 +196,13 @@ TEST_CASE("sampler: absent targets only where the stage wants them") {
   o.stage = "iou";
   CHECK(absent() > 70);
   CHECK(absent() < 130);
+  // Never where the target itself is, even if there is nothing else.
+  const Sampler sampler(data, sampler_config(), o, wide);
+  for (std::uint64_t i = 0; i < 200; ++i)
+    if (const SampleRecipe sample = sampler(i); sample.absent)
+      CHECK(sample.search.file.parent_path() != sample.templates[0].file.parent_path());
+  const Sampler alone(data_of({{.name = "videos", .sequences = {moving("a", 60)}}}), sampler_config(), o, wide);
+  for (std::uint64_t i = 0; i < 100; ++i) CHECK_FALSE(alone(i).absent);
 }
 
 TEST_CASE("sampler: options that are off change nothing, and the number of templates can be chosen") {

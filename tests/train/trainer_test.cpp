@@ -173,6 +173,7 @@ TEST_CASE("rollout: a frame that cannot be read gives no batches and is named") 
   Rollout<float> rollout(trainer, Scene::cache(), 2);
   Clip clip{.name = "clip", .files = {"good/1", "good/1", "broken/1"}, .boxes = {3, Scene::box(1)}};
   CHECK(rollout.run({clip}, 0).empty());
+  CHECK(rollout.failed() == 0);
   CHECK(rollout.problems().begin()->first == "broken/1: JPEG file: damaged");
   clip.files[2] = "good/1";
   const auto& batches = rollout.run({clip}, 5);

@@ -114,6 +114,17 @@ inline std::string uav123_part(const std::filesystem::path& root, const std::str
 
 }  // namespace detail
 
+/// The layout that the folders of `root` speak for, or none: then these are no videos. Errors: io.
+inline std::optional<Layout> find_layout(const std::filesystem::path& root) {
+  if (!detail::is_folder(root)) fail(ErrorCode::io, root.string(), ": expected a dataset folder, got none");
+  try {
+    return detail::detect_layout(root);
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::format) return {};
+    throw;
+  }
+}
+
 /// Reads the annotations and lists the pictures of the dataset at `root`; opens no picture (but
 /// the masks of DAVIS, all of them). What does not fit (pictures
 /// that are missing, fewer boxes than pictures) is a warning, so that results can be scored without the pictures; numbers

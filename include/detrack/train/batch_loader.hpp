@@ -50,19 +50,17 @@ class BatchLoader {
       fail(ErrorCode::argument, "BatchLoader: batch, threads, ahead: expected at least 1, got ", options.batch, ", ",
            options.threads, ", ", options.ahead);
     for (int i = 0; i < options.ahead; ++i)
-      slots_.push_back({Batch(config, options.batch, options.templates), options.batch});
-    for (int i = 0; i < options.threads; ++i) threads_.emplace_back([this] { work(); });
+      slots_.push_back({Batch(config, options.batch, options.templates), options.batch, {}});
+    try {
+      for (int i = 0; i < options.threads; ++i) threads_.emplace_back([this] { work(); });
+    } catch (...) {
+      stop();
+      throw;
+    }
   }
   BatchLoader(const BatchLoader&) = delete;
   BatchLoader& operator=(const BatchLoader&) = delete;
-  ~BatchLoader() {
-    {
-      const std::lock_guard lock(mutex_);
-      stop_ = true;
-    }
-    changed_.notify_all();
-    for (std::thread& thread : threads_) thread.join();
-  }
+  ~BatchLoader() { stop(); }
 
   /// The next batch, in order; it stays until the following call. Errors: io, where no attempt at a sample has worked.
   const Batch& next() {
@@ -70,13 +68,14 @@ class BatchLoader {
     std::unique_lock lock(mutex_);
     if (taken_) {
       slot_of(wanted_).left = options_.batch;
+      slot_of(wanted_).failure = nullptr;
       ++wanted_;
       changed_.notify_all();
     }
     taken_ = true;
     Slot& slot = slot_of(wanted_);
-    changed_.wait(lock, [&] { return slot.left == 0 || failure_; });
-    if (failure_) std::rethrow_exception(failure_);
+    changed_.wait(lock, [&] { return slot.left == 0; });
+    if (slot.failure) std::rethrow_exception(slot.failure);
     waited_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     return slot.batch;
   }
@@ -94,10 +93,20 @@ class BatchLoader {
   struct Slot {
     Batch batch;
     std::int64_t left = 0;  ///< samples that are not ready
+    std::exception_ptr failure{};
   };
   static constexpr int kAttempts = 20;
 
   Slot& slot_of(std::uint64_t batch) { return slots_[batch % slots_.size()]; }
+
+  void stop() {
+    {
+      const std::lock_guard lock(mutex_);
+      stop_ = true;
+    }
+    changed_.notify_all();
+    for (std::thread& thread : threads_) thread.join();
+  }
 
   void work() {
     auto ctx = cpu::make_context<float>({.threads = 1});
@@ -120,8 +129,8 @@ class BatchLoader {
       }
       const std::lock_guard lock(mutex_);
       slot.batch.number = task / B;
-      if (failure && !failure_) failure_ = failure;
-      if (--slot.left == 0 || failure) changed_.notify_all();
+      if (failure && !slot.failure) slot.failure = failure;
+      if (--slot.left == 0) changed_.notify_all();
     }
   }
 
@@ -153,6 +162,11 @@ class BatchLoader {
 
   void fill(Context<float>& ctx, Augmenter& augmenter, const CropRecipe& recipe, bool flip, View<float> crop) {
     const auto image = images_->get(recipe.file);
+    const CropRegion& region = recipe.region;
+    const Box frame{0, 0, static_cast<double>(image->width()), static_cast<double>(image->height())};
+    if (!(intersection({region.left(), region.top(), region.side, region.side}, frame) > 0))
+      fail(ErrorCode::format, recipe.file.string(), ": expected a box in the picture of ", image->width(), "x",
+           image->height(), " pixels, got one around ", region.centre_x, ",", region.centre_y);
     ops::run(ctx, CropNormalise<float>{.frame = ImageView(*image).pixels(),
                                        .left = recipe.region.left(),
                                        .top = recipe.region.top(),
@@ -181,7 +195,6 @@ class BatchLoader {
   std::uint64_t next_task_;  ///< number of the sample that the next idle thread makes
   std::uint64_t wanted_;     ///< number of the batch that next() gives, or has given
   bool taken_ = false, stop_ = false;
-  std::exception_ptr failure_;
   std::map<std::string, std::int64_t> problems_;
   double waited_ = 0;
   std::vector<std::thread> threads_;

@@ -41,9 +41,19 @@ class ClipSampler {
 
   std::vector<Clip> operator()(std::uint64_t index) const {
     Philox rng(seed_, index);
+    return draw(rng, static_cast<std::size_t>(options_.batch), 0);
+  }
+  /// Instead of a clip that cannot be read: another one of its length. `attempt` counts from 0.
+  Clip replacement(std::uint64_t index, std::uint64_t attempt, std::size_t length) const {
+    Philox rng(seed_ ^ stream_of("replacements"), index * 64 + attempt);
+    return std::move(draw(rng, 1, length).front());
+  }
+
+ private:
+  /// `length` 0: as the first one allows.
+  std::vector<Clip> draw(Philox& rng, std::size_t count, std::size_t length) const {
     std::vector<Clip> clips;
-    std::size_t length = 0;
-    while (clips.size() < static_cast<std::size_t>(options_.batch)) {
+    while (clips.size() < count) {
       const TrainingData::Source& source = data_->draw_source(rng.uniform());
       if (source.videos.empty()) continue;
       const TrainingData::Video& video = source.videos[rng.below(source.videos.size())];
@@ -63,7 +73,6 @@ class ClipSampler {
     return clips;
   }
 
- private:
   std::shared_ptr<const TrainingData> data_;
   TrainOptions options_;
   std::uint64_t seed_;

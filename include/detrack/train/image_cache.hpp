@@ -1,6 +1,7 @@
 // Decoded pictures, kept in memory as long as there is room.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <filesystem>
 #include <functional>
@@ -18,7 +19,8 @@ namespace detrack {
 using LoadImage = std::function<Image(const std::filesystem::path&)>;
 
 /// For any number of threads. Pictures that were read stay until `most_bytes` are used; then further ones are read every
-/// time. Nothing is thrown out: training goes round in all of its data, and whatever was thrown out would be missed as soon.
+/// time, but for the last few: the crops of a sample are often of one picture. Nothing else is thrown out: training goes
+/// round in all of its data, and whatever was thrown out would be missed as soon.
 class ImageCache {
  public:
   ImageCache(LoadImage load, std::size_t most_bytes) : load_(std::move(load)), most_bytes_(most_bytes) {}
@@ -28,11 +30,17 @@ class ImageCache {
     {
       const std::lock_guard lock(mutex_);
       if (const auto found = images_.find(file.native()); found != images_.end()) return found->second;
+      for (const auto& [name, image] : recent_)
+        if (name == file.native()) return image;
     }
     auto image = std::make_shared<const Image>(load_(file));
     const std::size_t bytes = static_cast<std::size_t>(3 * image->width() * image->height());
     const std::lock_guard lock(mutex_);
-    if (bytes <= most_bytes_ - used_bytes_ && images_.emplace(file.native(), image).second) used_bytes_ += bytes;
+    if (bytes > most_bytes_ - used_bytes_) {
+      recent_[next_recent_++ % kRecent] = {file.native(), image};
+    } else if (images_.emplace(file.native(), image).second) {
+      used_bytes_ += bytes;
+    }
     return image;
   }
 
@@ -42,10 +50,13 @@ class ImageCache {
   }
 
  private:
+  static constexpr std::size_t kRecent = 8;
   LoadImage load_;
   std::size_t most_bytes_, used_bytes_ = 0;
   mutable std::mutex mutex_;
   std::unordered_map<std::string, std::shared_ptr<const Image>> images_;
+  std::array<std::pair<std::string, std::shared_ptr<const Image>>, kRecent> recent_;
+  std::size_t next_recent_ = 0;
 };
 
 }  // namespace detrack

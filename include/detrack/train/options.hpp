@@ -135,7 +135,7 @@ struct TrainOptions {
   std::int64_t accumulate = 1;  ///< passes of an update
   std::int64_t templates = 0;   ///< of a sample; 0: as many as the model takes
   std::int64_t rollout = 36;    ///< stage sequences: frames that are tracked before they are trained on, at most
-  bool recompute = false;       ///< activations are computed again in the backward: less memory, a third more time
+  bool recompute = false;       ///< activations are computed again in the backward: less memory, a fifth more time
   SamplingOptions sampling;
   AugmentOptions augment;
   OptimizerOptions optimizer;
@@ -149,7 +149,7 @@ struct TrainOptions {
     f.number("batch", batch, 1, 65536);
     f.number("accumulate", accumulate, 1, 65536);
     f.number("templates", templates, 0, 64);
-    f.number("rollout", rollout, 2, 4096);
+    f.number("rollout", rollout, 8, 4096);
     f.flag("recompute", recompute);
     f.object("sampling", sampling);
     f.object("augment", augment);

@@ -34,7 +34,8 @@ class Rollout {
       : trainer_(trainer), images_(std::move(images)), threads_(threads), ctx_(cpu::make_context<float>({.threads = 1})) {}
 
   /// Tracks the clips; batch t of the result is frame t + 1 of all of them. `number`: of the first batch, see Batch.
-  /// Where a picture cannot be read nothing is returned, and problems() names it.
+  /// Where a picture cannot be read or does not hold its box nothing is returned: failed() is the clip, problems() has the
+  /// words.
   const std::vector<Batch>& run(const std::vector<Clip>& clips, std::uint64_t number) {
     const Config& c = trainer_.config();
     const auto B = static_cast<std::int64_t>(clips.size());
@@ -52,7 +53,7 @@ class Rollout {
         if (t + 1 < frames) ahead = read(clips, t + 1);
         if (t == 0) {
           for (std::size_t b = 0; b < clips.size(); ++b) {
-            targets[b].init(box_in(clips[b], 0, *images[b]), images[b]->width(), images[b]->height());
+            of_clip(b, [&] { targets[b].init(box_in(clips[b], 0, *images[b]), images[b]->width(), images[b]->height()); });
             for (std::int64_t i = 0; i < n; ++i)
               crop(*images[b], targets[b].template_region(targets[b].box()), slot(templates, b, i));
           }
@@ -60,18 +61,34 @@ class Rollout {
         }
         step(clips, t, images, targets, templates, number + t - 1);
       }
-    } catch (const Error& error) {
+    } catch (const ClipError& error) {
       ++problems_[error.what()];
+      failed_ = error.clip;
       batches_.clear();
     }
     return batches_;
   }
 
+  std::size_t failed() const { return failed_; }  ///< the clip that the last run() could not use
   double waited() const { return waited_; }
   const std::map<std::string, std::int64_t>& problems() const { return problems_; }
 
  private:
   using Images = std::vector<std::shared_ptr<const Image>>;
+  struct ClipError : Error {
+    ClipError(const Error& error, std::size_t b) : Error(error), clip(b) {}
+    std::size_t clip;
+  };
+
+  /// What goes wrong in f is clip b's fault.
+  template <class F>
+  static void of_clip(std::size_t b, F&& f) {
+    try {
+      f();
+    } catch (const Error& error) {
+      throw ClipError(error, b);
+    }
+  }
 
   void step(const std::vector<Clip>& clips, std::size_t t, const Images& images, std::vector<Target>& targets,
             Tensor<float>& templates, std::uint64_t number) {
@@ -85,7 +102,7 @@ class Rollout {
       CropRegion region = targets[b].search_region();
       const double reach = region.side / 2;
       if (std::abs(truth.centre_x() - region.centre_x) > reach || std::abs(truth.centre_y() - region.centre_y) > reach) {
-        targets[b].relocate(box_in(clips[b], t - 1, *images[b]));
+        of_clip(b, [&] { targets[b].relocate(box_in(clips[b], t - 1, *images[b])); });
         region = targets[b].search_region();
       }
       regions.push_back(region);
@@ -136,7 +153,7 @@ class Rollout {
       for (int i = 0; i < threads_; ++i)
         readers.push_back(std::async(std::launch::async, [&] {
           for (std::size_t b; (b = next++) < clips.size();) {
-            images[b] = images_->get(clips[b].files[t]);
+            of_clip(b, [&] { images[b] = images_->get(clips[b].files[t]); });
             if (clips[b].flip) images[b] = std::make_shared<const Image>(mirrored(*images[b]));
           }
         }));
@@ -157,6 +174,7 @@ class Rollout {
   int threads_;
   Context<float> ctx_;
   std::vector<Batch> batches_;
+  std::size_t failed_ = 0;
   std::map<std::string, std::int64_t> problems_;
   double waited_ = 0;
 };

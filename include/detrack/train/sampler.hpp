@@ -62,9 +62,13 @@ class Sampler {
     Place search = target.search;
     sample.absent = rng.uniform() < negative_prob_;
     if (sample.absent) {
-      const Target other = draw_target(rng);
-      search = other.search;
-      sample.name += " in " + other.name;
+      Target other = draw_target(rng);
+      for (int draws = 1; draws < kDraws && other.whose == target.whose; ++draws) other = draw_target(rng);
+      sample.absent = other.whose != target.whose;  // nothing but the target's own video or picture may be there
+      if (sample.absent) {
+        search = other.search;
+        sample.name += " in " + other.name;
+      }
     }
     const Box around = jittered(rng, search.box, sampling_.scale_jitter, sampling_.centre_jitter);
     sample.search = {
@@ -88,8 +92,10 @@ class Sampler {
     std::string name;
     std::vector<Place> templates;  ///< as many as samples have, the fixed one first
     Place search;
+    std::string whose;      ///< video or picture
     bool invented = false;  ///< a part of a picture that nobody has labelled
   };
+  static constexpr int kDraws = 20;
 
   Target draw_target(Philox& rng) const {
     const TrainingData::Source& source = data_->draw_source(rng.uniform());
@@ -108,6 +114,7 @@ class Sampler {
       target.invented = true;
     }
     target.name += ": " + place.file.filename().string();
+    target.whose = place.file.string();
     target.templates.assign(static_cast<std::size_t>(templates_), place);
     target.search = place;
     return target;
@@ -129,6 +136,7 @@ class Sampler {
     };
     for (const std::size_t i : chosen) target.templates.push_back(place(i));
     target.search = place(last);
+    target.whose = video.sequence->frames.front().parent_path().string();  // what targets of one video share
     target.name += ": " + video.sequence->name + " frame " + std::to_string(usable[last]);
     return target;
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -26,6 +27,8 @@ struct TrainingSource {
 /// made, and shared by all threads.
 class TrainingData {
  public:
+  static constexpr double kMaxCoordinate = 1e7;  ///< pixels; boxes beyond are no boxes
+
   struct Video {
     const Sequence* sequence = nullptr;
     std::vector<std::uint32_t> frames{};  ///< usable ones, rising
@@ -47,7 +50,10 @@ class TrainingData {
       if (!(from.weight > 0 && from.weight < 1e9))
         fail(ErrorCode::argument, "data: ", from.name, ": weight: expected a number above 0, got ", from.weight);
       Source& source = sources_.emplace_back(Source{.from = &from});
-      const auto large = [&](const Box& box) { return box.valid() && box.w >= min_side && box.h >= min_side; };
+      const auto large = [&](const Box& box) {
+        const bool sane = std::max({std::abs(box.x), std::abs(box.y), box.w, box.h}) <= kMaxCoordinate;
+        return box.valid() && sane && box.w >= min_side && box.h >= min_side;
+      };
       for (const Sequence& sequence : from.sequences) {
         Video video{&sequence};
         for (std::size_t i = 0; i < sequence.frames.size(); ++i)

@@ -89,7 +89,8 @@ class Updater {
   void average() {
     // Early on the average follows the weights more closely: it would remember their random start too long.
     const auto t = static_cast<double>(optimizer_.updates());
-    const double decay = options_.optimizer.ema > 0 ? std::min(options_.optimizer.ema, (1 + t) / (10 + t)) : 0;
+    const double wanted = options_.optimizer.ema > 0 ? std::min(options_.optimizer.ema, (1 + t) / (10 + t)) : 0;
+    const auto decay = static_cast<double>(static_cast<T>(wanted));  // as the sweep rounds it: the two must add up to 1
     const View<T> mean = average_.parameters().values();
     ops::run(ctx_, Add<T>{.alpha = decay, .a = mean, .beta = 1 - decay, .b = model_.parameters().values(), .y = mean});
   }
