@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "detrack/io/safetensors.hpp"
+#include "detrack/model/weights_file.hpp"
 #include "detrack/track/tracker.hpp"
 
 namespace detrack {
