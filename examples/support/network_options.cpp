@@ -1,4 +1,4 @@
-// The one place where the programs compile the model.
+// The network that programs track with: the one place where they compile the model for inference.
 #include "examples/support/network_options.hpp"
 
 #include <cstdio>
@@ -81,9 +81,7 @@ TrackerOptions NetworkOptions::tracker_options(VisualMemoryOptions::Mode mode) c
   TrackerOptions options;
   options.threads = threads_;
   options.visual_memory.mode = mode;
-  for (const auto known :
-       {VisualMemoryOptions::Mode::gated, VisualMemoryOptions::Mode::always, VisualMemoryOptions::Mode::fixed})
-    if (memory_ == to_string(known)) options.visual_memory.mode = known;
+  if (!memory_.empty()) options.visual_memory.mode = parse_memory_mode(memory_);
   options.visual_memory.min_iou = iou_gate_;
   options.visual_memory.min_score = score_gate_;
   options.confidence.hold_when_lost = hold_;

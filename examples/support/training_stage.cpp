@@ -28,6 +28,7 @@ struct Parts {
   std::shared_ptr<const TrainingData> data;
   std::shared_ptr<ImageCache> images;
   int threads = 0;
+  bool whole_model_given = false;  ///< the configuration's `init` is a DeTrack, not a backbone alone
 
   Context<float> context() const { return cpu::make_context<float>({.threads = threads}); }
   Sampler::SizeOf size_of() const {
@@ -42,38 +43,26 @@ struct Parts {
             .threads = static_cast<int>(config.loader.threads),
             .ahead = static_cast<int>(config.loader.ahead)};
   }
-  bool whole_model_given() const {
-    return !config.init.empty() && SafetensorsFile::open(config.init).find("box.word_embed.weight") != nullptr;
-  }
 };
 
-/// Random values, or those of the configuration's file: all of them, or a vision transformer's for the backbone.
+/// A vision transformer's weights, or an autoencoder's, into a model's backbone.
 template <class Model>
-void fill(Model& model, const Parts& parts) {
-  const TrainConfig& config = parts.config;
-  initialise(model, config.train.seed);
-  if (config.init.empty()) return;
-  const SafetensorsFile file = SafetensorsFile::open(config.init);
-  if (parts.whole_model_given() && std::is_same_v<Model, DeTrack<float>>) {
-    load_state_dict(file, model);
-    std::printf("init: all weights from %s\n", config.init.c_str());
-    return;
-  }
-  const ImportReport report = import_vit(file, model);
-  std::printf("init: %s: %s\n", config.init.c_str(), report.summary().c_str());
+void import_backbone(Model& model, const std::string& path) {
+  const ImportReport report = import_vit(SafetensorsFile::open(path), model);
+  std::printf("init: %s: %s\n", path.c_str(), report.summary().c_str());
 }
 
 template <class Run>
 class Stage : public TrainingStage {
  public:
-  std::string describe() const override {
+  std::string describe() override {
     const TrainOptions& train = parts_.config.train;
     std::int64_t count = 0;
-    const_cast<Run&>(run_).model().visit([&](const std::string&, const auto& p) { count += p.shape.numel(); });
+    run_.model().visit([&](const std::string&, const auto& p) { count += p.shape.numel(); });
     char text[160];
     std::snprintf(text, sizeof text, "%s, stage %s, %lld parameters, batches of %lld, ", run_.config().name.c_str(),
                   train.stage.c_str(), static_cast<long long>(count), static_cast<long long>(train.batch));
-    return text + const_cast<Run&>(run_).context().describe();
+    return text + run_.context().describe();
   }
   std::int64_t steps_done() const override { return run_.step(); }
   std::int64_t skipped() const override { return run_.skipped(); }
@@ -118,17 +107,24 @@ class BatchStage : public Stage<Run> {
 
 /// Weights bring their configuration; the run's must agree in everything but what earlier stages leave in it.
 DeTrack<float> make_model(const Parts& parts) {
+  const std::string& init = parts.config.init;
   Config config = parts.config.model_config();
-  if (parts.whole_model_given()) {
-    const Config given = read_config(SafetensorsFile::open(parts.config.init));
+  if (parts.whole_model_given) {
+    const Config given = read_config(SafetensorsFile::open(init));
     config.name = given.name;
     config.trajectory_used = given.trajectory_used;
     if (!(config == given))
-      fail(ErrorCode::config, parts.config.init, ": expected the weights of the run's model, ", to_json(config), ", got ",
+      fail(ErrorCode::config, init, ": expected the weights of the run's model, ", to_json(config), ", got ",
            to_json(given));
   }
   DeTrack<float> model(config);
-  fill(model, parts);
+  initialise(model, parts.config.train.seed);
+  if (parts.whole_model_given) {
+    load_state_dict(SafetensorsFile::open(init), model);
+    std::printf("init: all weights from %s\n", init.c_str());
+  } else if (!init.empty()) {
+    import_backbone(model, init);
+  }
   return model;
 }
 
@@ -212,7 +208,8 @@ class SequenceStage final : public Stage<Trainer<float>> {
 
 MaskedAutoencoder<float> make_autoencoder(const Parts& parts) {
   MaskedAutoencoder<float> model(parts.config.model_config(), parts.config.autoencoder_config());
-  fill(model, parts);
+  initialise(model, parts.config.train.seed);
+  if (!parts.config.init.empty()) import_backbone(model, parts.config.init);
   return model;
 }
 
@@ -233,12 +230,14 @@ class AutoencoderStage final : public BatchStage<AutoencoderTrainer<float>, Pict
 std::unique_ptr<TrainingStage> make_stage(const TrainConfig& config, std::shared_ptr<const TrainingData> data,
                                           std::shared_ptr<ImageCache> images, int threads) {
   Parts parts{config, std::move(data), std::move(images), threads};
+  parts.whole_model_given =
+      !config.init.empty() && SafetensorsFile::open(config.init).find("box.word_embed.weight") != nullptr;
   const detrack::Stage stage = parse_stage(config.train.stage);
   if (config.init.empty() && parts.config.train.optimizer.backbone_factor != 1) {
     std::printf("no --init: the backbone starts from nothing and learns at the full rate\n");
     parts.config.train.optimizer.backbone_factor = 1;
   }
-  if ((stage == detrack::Stage::iou || stage == detrack::Stage::sequences) && !parts.whole_model_given())
+  if ((stage == detrack::Stage::iou || stage == detrack::Stage::sequences) && !parts.whole_model_given)
     fail(ErrorCode::argument, "stage ", config.train.stage, ": expected --init with the weights of stage pairs, got ",
          config.init.empty() ? "none" : config.init);
   switch (stage) {

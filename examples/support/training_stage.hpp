@@ -20,7 +20,7 @@ class TrainingStage {
  public:
   virtual ~TrainingStage() = default;
   /// Model, stage, size, device, for people.
-  virtual std::string describe() const = 0;
+  virtual std::string describe() = 0;
   virtual std::int64_t steps_done() const = 0;
 
   /// Goes on after steps_done(). One update of the weights. Errors: io (no data can be read any more).

@@ -64,6 +64,13 @@ class TrainWorkshop {
     return std::string(DETRACK_TRAIN) + " --threads 2 --quiet --config " + at("config.json").string() +
            " --data videos=" + at("videos").string() + " --data boxed=" + at("boxed").string() + ",1.5 " + arguments;
   }
+  /// Sends a signal once the run in folder `run` has written a checkpoint.
+  Outcome interrupted(const std::string& arguments, const std::string& run, const std::string& signal) const {
+    const std::string mark = at(run + ".mark").string(), checkpoint = at(run + "/last.ckpt").string();
+    return test::run_program("touch " + mark + "; " + command(arguments + out(run)) + " & pid=$!; while [ ! " + checkpoint +
+                             " -nt " + mark + " ] && kill -0 $pid 2>/dev/null; do sleep 0.01; done; kill -" + signal +
+                             " $pid; wait $pid");
+  }
   Outcome train(const std::string& arguments) const { return test::run_program(command(arguments)); }
   std::string out(const std::string& name) const { return " --out " + at(name).string(); }
 
@@ -143,9 +150,7 @@ TEST_CASE("train: a run that is killed and resumed ends with the bytes of the un
   const TrainWorkshop w;
   const std::string longer = "--set steps=150 --set checkpoint_every=3 --set optimizer.drop_path=0.2";
   REQUIRE(w.train(longer + w.out("unbroken")).status == 0);
-  const Outcome killed = test::run_program(w.command(longer + w.out("killed")) + " & pid=$!; while [ ! -e " +
-                                           w.at("killed/last.ckpt").string() +
-                                           " ] && kill -0 $pid 2>/dev/null; do sleep 0.02; done; kill -9 $pid; wait $pid");
+  const Outcome killed = w.interrupted(longer, "killed", "KILL");
   CHECK(killed.status == 137);
   CHECK_FALSE(fs::exists(w.at("killed/weights.safetensors")));
   const Outcome refused = w.train(longer + w.out("killed"));
@@ -155,10 +160,7 @@ TEST_CASE("train: a run that is killed and resumed ends with the bytes of the un
   CHECK(other.status == 2);
   CHECK(other.says("was begun with other options (/optimizer/lr)"));
   // Ctrl-C this time: a checkpoint of its own and a word on how to go on.
-  const Outcome stopped =
-      test::run_program(w.command(longer + " --resume" + w.out("killed")) + " & pid=$!; touch " + w.at("mark").string() +
-                        "; while [ ! " + w.at("killed/last.ckpt").string() + " -nt " + w.at("mark").string() +
-                        " ] && kill -0 $pid 2>/dev/null; do sleep 0.02; done; kill -INT $pid; wait $pid");
+  const Outcome stopped = w.interrupted(longer + " --resume", "killed", "INT");
   INFO(stopped.output);
   CHECK(stopped.status == 130);
   CHECK(stopped.says("with --resume goes on"));
@@ -191,9 +193,7 @@ TEST_CASE("train: a full disk stops the run with the file's name, and the last c
   const std::string longer = "--set steps=100 ";
   REQUIRE(w.train(longer + w.out("reference")).status == 0);
   // A checkpoint, then no room for another: no file may grow beyond a few KiB, but the one that is there stays.
-  const std::string begun = w.command(longer + w.out("full"));
-  const Outcome stopped = test::run_program(begun + " & pid=$!; while [ ! -e " + w.at("full/last.ckpt").string() +
-                                            " ] && kill -0 $pid 2>/dev/null; do sleep 0.01; done; kill -9 $pid; wait $pid");
+  const Outcome stopped = w.interrupted(longer, "full", "KILL");
   CHECK(stopped.status == 137);
   const Outcome full = test::run_program("trap '' XFSZ; ulimit -f 8; " + w.command(longer + "--resume" + w.out("full")));
   INFO(full.output);

@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "detrack/cpu/backend.hpp"
 #include "detrack/model/initialise.hpp"
@@ -84,6 +85,18 @@ Batch eight_samples(const TrainOptions& o) {
   std::copy_n(made.templates.data(), made.templates.numel(), batch.templates.data());
   batch.truth = made.truth, batch.prior = made.prior, batch.absent = made.absent, batch.names = made.names;
   return batch;
+}
+
+/// First and last loss of a whole run on one batch.
+template <class Run>
+std::pair<double, double> losses_of(Run& run, const Batch& batch) {
+  double first = 0, last = 0;
+  for (std::int64_t i = 0; i < run.options().steps; ++i) {
+    run.pass(batch);
+    last = run.update().loss.total;
+    if (i == 0) first = last;
+  }
+  return {first, last};
 }
 
 template <class Run>
@@ -197,23 +210,16 @@ TEST_CASE("trainer: stage iou learns to judge boxes, and nothing but the head mo
   Batch batch = eight_samples(o);
   batch.absent[3] = 1;
   const auto before = parameters(trainer);
-  double first = 0, loss = 0;
-  for (std::int64_t i = 0; i < o.steps; ++i) {
-    trainer.pass(batch);
-    const StepValues values = trainer.update();
-    if (i == 0) first = values.loss.total;
-    loss = values.loss.total;
-  }
+  const auto [first, loss] = losses_of(trainer, batch);
   MESSAGE("mean squared error " << first << " -> " << loss);
   CHECK(loss < first);
   if (kLearnsAll) CHECK(loss < 1e-3);
   const auto after = parameters(trainer);
-  std::int64_t at = 0, moved = 0, others = 0;
+  std::int64_t moved = 0, others = 0;
   trainer.model().visit([&](const std::string& name, Param<float>& p) {
     const auto begin = static_cast<std::size_t>(p.value.data() - trainer.model().parameters().values().data());
     for (std::size_t i = 0; i < static_cast<std::size_t>(p.shape.numel()); ++i)
       if (before[begin + i] != after[begin + i]) (name.starts_with("iou.") ? moved : others) += 1;
-    ++at;
   });
   CHECK(moved > 1000);
   CHECK(others == 0);
@@ -228,13 +234,7 @@ TEST_CASE("autoencoder trainer: eight pictures' masked patches are learnt by hea
   const PictureSampler sampler(Scene::data(8), o, Scene::size);
   BatchLoader loader(c, sampler, Scene::cache(), {.batch = 8, .templates = 0, .threads = 1, .ahead = 1});
   const Batch& batch = loader.next();  // with one mask: noise cannot be foretold, only remembered
-  double first = 0, loss = 0;
-  for (std::int64_t i = 0; i < o.steps; ++i) {
-    trainer.pass(batch);
-    const StepValues values = trainer.update();
-    if (i == 0) first = values.loss.total;
-    loss = values.loss.total;
-  }
+  const auto [first, loss] = losses_of(trainer, batch);
   MESSAGE("loss " << first << " -> " << loss);
   CHECK(loss < first);
   if (kLearnsAll) CHECK(loss < 0.1 * first);
