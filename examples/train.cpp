@@ -215,7 +215,7 @@ class Training {
   std::string progress_line() const {
     const double n = std::max<double>(static_cast<double>(updates_), 1), elapsed = std::max(seconds(), 1e-9);
     const auto step = static_cast<double>(stage_->steps_done()), steps = static_cast<double>(config_.train.steps);
-    const double left = n > 0 ? (steps - step) * elapsed / n : 0;
+    const double left = (steps - step) * elapsed / n;
     const LossValues& loss = sum_.loss;
     char parts[120] = "";
     if (loss.ce > 0)
@@ -371,8 +371,8 @@ int main(int argc, char** argv) {
   CLI::App app(
       "Trains a DeTrack tracker.\n"
       "\n"
-      "  train --config examples/train/small.json --data videos=DIR --data pictures=DIR,0.5 --init vit.safetensors --out "
-      "run\n"
+      "  train --config examples/train/small.json --data videos=DIR --data boxed=DIR --data unlabelled=DIR,0.1 \\\n"
+      "        --init vit.safetensors --out run\n"
       "  train --config examples/train/small.json ... --out run --resume\n"
       "\n"
       "The folder --out gets config.json (what is really used), metrics.jsonl, last.ckpt (everything that going on needs),\n"

@@ -15,16 +15,16 @@
 
 namespace detrack::detail {
 
-/// A number in about four characters: "0.25", "12k", "3.4M".
-inline std::string short_number(double value) {
+/// A number of so many significant digits: "0.25", "12k", "3.4M".
+inline std::string short_number(double value, int digits = 3) {
   const double size = std::abs(value);
   char text[32];
   if (size >= 1e6)
-    std::snprintf(text, sizeof text, "%.3gM", value / 1e6);
+    std::snprintf(text, sizeof text, "%.*gM", digits, value / 1e6);
   else if (size >= 1e4)
-    std::snprintf(text, sizeof text, "%.3gk", value / 1e3);
+    std::snprintf(text, sizeof text, "%.*gk", digits, value / 1e3);
   else
-    std::snprintf(text, sizeof text, "%.3g", value);
+    std::snprintf(text, sizeof text, "%.*g", digits, value);
   return text;
 }
 
@@ -61,10 +61,13 @@ inline std::string line_plot(const std::string& label, std::span<const PlotLine>
   };
   std::string grid, labels;
   const double step_y = tick_step(most - least, 5), step_x = tick_step(x_max, 5);
+  // As many digits as tell neighbours apart.
+  const double largest = std::max(std::abs(least), std::abs(most));
+  const int digits = std::clamp(static_cast<int>(std::floor(std::log10(largest / step_y))) + 2, 3, 9);
   for (double tick = std::ceil(least / step_y) * step_y; tick <= most + 1e-9 * step_y; tick += step_y) {
     grid += "M" + x(0) + " " + y(tick) + "H" + x(x_max);
     labels += text("x=\"" + fixed(kLeft - 6, 1) + "\" y=\"" + y(tick) + "\" dy=\".35em\"", "end",
-                   short_number(std::abs(tick) < 1e-9 * step_y ? 0 : tick));
+                   short_number(std::abs(tick) < 1e-9 * step_y ? 0 : tick, digits));
   }
   for (double tick = 0; tick <= x_max * (1 + 1e-9); tick += step_x)
     labels += text("x=\"" + x(tick) + "\" y=\"" + fixed(kHeight - kBottom + 18, 1) + "\"", "middle", short_number(tick));
