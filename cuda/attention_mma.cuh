@@ -192,7 +192,8 @@ __device__ __forceinline__ void attend(const AttentionForward<bfloat16>& op, con
 }
 
 template <int kD, int kM, bool kMasked>
-__global__ void __launch_bounds__(kMmaThreads, kM == 1 ? 3 : 2) attention_mma_kernel(AttentionForward<bfloat16> op) {
+__global__ void __launch_bounds__(kMmaThreads, kM == 1 && !kMasked ? 3 : 2)
+    attention_mma_kernel(AttentionForward<bfloat16> op) {
   constexpr int kQueries = kTileRows * kM, kStageBytes = 2 * kTileBytes<kD>;
   unsigned char* const shared = dynamic_shared<unsigned char>();
   const int Nq = tokens(op.q), Nk = tokens(op.k);
@@ -271,21 +272,19 @@ __global__ void __launch_bounds__(kMmaThreads, kM == 1 ? 3 : 2) attention_mma_ke
   }
 }
 
-template <int kD, int kM>
-void run_mma(Stream& stream, const AttentionForward<bfloat16>& op) {
-  const std::int64_t blocks = op.q.extent(0) * op.q.extent(2) * tiles_for(op.q.extent(1), kTileRows * kM);
-  launch(stream, op.mask ? attention_mma_kernel<kD, kM, true> : attention_mma_kernel<kD, kM, false>,
-         {dim3(static_cast<unsigned>(blocks)), dim3(kMmaThreads), 4 * kTileBytes<kD>}, op);
-}
-
 template <int kD>
 void run_mma(Stream& stream, const AttentionForward<bfloat16>& op) {
-  // Two blocks of 128 queries a multiprocessor keep it busy.
-  const std::int64_t wide_blocks = op.q.extent(0) * op.q.extent(2) * tiles_for(op.q.extent(1), 2 * kTileRows);
-  if (op.q.extent(1) > kTileRows && wide_blocks >= 2 * stream.multiprocessors())
-    run_mma<kD, 2>(stream, op);
+  const std::int64_t pairs = op.q.extent(0) * op.q.extent(2), Nq = op.q.extent(1);
+  const auto start = [&](auto* kernel, std::int64_t blocks) {
+    launch(stream, kernel, {dim3(static_cast<unsigned>(blocks)), dim3(kMmaThreads), 4 * kTileBytes<kD>}, op);
+  };
+  const std::int64_t blocks = pairs * tiles_for(Nq, kTileRows), wide_blocks = pairs * tiles_for(Nq, 2 * kTileRows);
+  if (op.mask)  // and no registers are left for twice the queries
+    start(attention_mma_kernel<kD, 1, true>, blocks);
+  else if (Nq > kTileRows && wide_blocks >= 2 * stream.multiprocessors())  // all of the GPU has two blocks
+    start(attention_mma_kernel<kD, 2, false>, wide_blocks);
   else
-    run_mma<kD, 1>(stream, op);
+    start(attention_mma_kernel<kD, 1, false>, blocks);
 }
 
 }  // namespace detrack::cuda::attention
