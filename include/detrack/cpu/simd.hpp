@@ -74,7 +74,7 @@ DETRACK_INLINE Vector<T> keep_some(Vector<T> v, std::int64_t count, T other = T(
 
 template <class T>
 DETRACK_INLINE Vector<T> splat(T x) {
-  return Vector<T>{} + x;
+  return x - Vector<T>{};  // 0 + x would be computed: it is not x where x is -0
 }
 
 template <class T>
