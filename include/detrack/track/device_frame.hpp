@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 
+#include "detrack/core/tensor.hpp"
 #include "detrack/image/image.hpp"
 #include "detrack/ops/backend.hpp"
 
