@@ -69,20 +69,16 @@ struct ActivateRowsBackward {
 
 template <class T>
 void run(Stream& stream, const ActivationForward<T>& op) {
-  constexpr int kCount = kPack<T>;
-  if (packable<kCount>(op.x) && packable<kCount>(op.y))
-    for_each(stream, op.x.numel() / kCount, ActivateRows<T, kCount>{op.kind, op.x, op.y});
-  else
-    for_each(stream, op.x.numel(), ActivateRows<T, 1>{op.kind, op.x, op.y});
+  for_each_pack<kPack<T>>(stream, packable<kPack<T>>(op.x, op.y), op.x.numel(), [&](auto n) {
+    return ActivateRows<T, decltype(n)::value>{op.kind, op.x, op.y};
+  });
 }
 
 template <class T>
 void run(Stream& stream, const ActivationBackward<T>& op) {
-  constexpr int kCount = kPack<T>;
-  if (packable<kCount>(op.x) && packable<kCount>(op.dy) && packable<kCount>(op.dx))
-    for_each(stream, op.x.numel() / kCount, ActivateRowsBackward<T, kCount>{op.kind, op.x, op.dy, op.dx});
-  else
-    for_each(stream, op.x.numel(), ActivateRowsBackward<T, 1>{op.kind, op.x, op.dy, op.dx});
+  for_each_pack<kPack<T>>(stream, packable<kPack<T>>(op.x, op.dy, op.dx), op.x.numel(), [&](auto n) {
+    return ActivateRowsBackward<T, decltype(n)::value>{op.kind, op.x, op.dy, op.dx};
+  });
 }
 
 }  // namespace detrack::cuda

@@ -55,32 +55,19 @@ struct FillElements {
   }
 };
 
-/// Whether the last axis is contiguous and packs of it are aligned.
-template <int kCount, class X>
-bool packable_any_stride(const View<X>& view) {
-  return !view || (view.rank() > 0 && view.stride(view.rank() - 1) == 1 && packable<kCount>(view));
-}
-
 template <class T>
 void run(Stream& stream, const Add<T>& op) {
-  constexpr int kCount = kPack<T>;
   const Walk walk{op.y.shape()};
   const auto alpha = static_cast<float>(op.alpha), beta = static_cast<float>(op.beta);
-  if (packable_any_stride<kCount>(op.a) && packable_any_stride<kCount>(op.b) && packable_any_stride<kCount>(op.y))
-    for_each(stream, op.y.numel() / kCount, AddElements<T, kCount>{walk, alpha, beta, op.a, op.b, op.y});
-  else
-    for_each(stream, op.y.numel(), AddElements<T, 1>{walk, alpha, beta, op.a, op.b, op.y});
+  for_each_pack<kPack<T>>(stream, packable<kPack<T>>(op.a, op.b, op.y), op.y.numel(),
+                          [&](auto n) { return AddElements<T, decltype(n)::value>{walk, alpha, beta, op.a, op.b, op.y}; });
 }
 
 template <class T>
 void run(Stream& stream, const Fill<T>& op) {
-  constexpr int kCount = kPack<T>;
-  const Walk walk{op.y.shape()};
-  const auto value = static_cast<float>(op.value);
-  if (packable_any_stride<kCount>(op.y))
-    for_each(stream, op.y.numel() / kCount, FillElements<T, kCount>{walk, value, op.y});
-  else
-    for_each(stream, op.y.numel(), FillElements<T, 1>{walk, value, op.y});
+  for_each_pack<kPack<T>>(stream, packable<kPack<T>>(op.y), op.y.numel(), [&](auto n) {
+    return FillElements<T, decltype(n)::value>{Walk{op.y.shape()}, static_cast<float>(op.value), op.y};
+  });
 }
 
 }  // namespace detrack::cuda

@@ -11,12 +11,6 @@ namespace detrack::cuda {
 
 namespace attention {
 
-/// Whether rows may be moved 16 bytes at a time.
-template <class T, class... X>
-bool packed(const View<X>&... views) {
-  return (packable<kPack<T>>(views) && ...);
-}
-
 /// Errors: not_available.
 inline void check_head(std::int64_t D) {
   if (D > kMaxHead)
@@ -40,7 +34,7 @@ void run(Stream& stream, const AttentionForward<T>& op) {
   using namespace attention;
   const std::int64_t D = op.q.extent(3);
   check_head(D);
-  if ((D == 32 || D == 64) && packed<T>(op.q, op.k, op.v, op.y)) {
+  if ((D == 32 || D == 64) && packable<kPack<T>>(op.q, op.k, op.v, op.y)) {
     if (few_queries(stream, op)) return D == 32 ? run_few<32>(stream, op) : run_few<64>(stream, op);
     if constexpr (sizeof(T) == 2) return D == 32 ? run_mma<32>(stream, op) : run_mma<64>(stream, op);
   }
@@ -54,7 +48,7 @@ void run(Stream& stream, const AttentionBackward<T>& op) {
   const std::int64_t D = op.q.extent(3);
   check_head(D);
   if constexpr (sizeof(T) == 2)
-    if ((D == 32 || D == 64) && packed<T>(op.q, op.k, op.v, op.dy, op.dq, op.dk, op.dv))
+    if ((D == 32 || D == 64) && packable<kPack<T>>(op.q, op.k, op.v, op.dy, op.dq, op.dk, op.dv))
       return D == 32 ? run_mma<32>(stream, op) : run_mma<64>(stream, op);
   run_simt_any_head(stream, op);
 }

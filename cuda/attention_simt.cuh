@@ -99,7 +99,7 @@ QueryStats* query_stats(Stream& stream, const AttentionBackward<T>& op) {
   const int padded = padded_queries(op.q.extent(1));
   const std::int64_t rows = op.q.extent(0) * op.q.extent(2) * padded;
   auto* const stats = static_cast<QueryStats*>(stream.scratch(static_cast<std::size_t>(rows) * sizeof(QueryStats)));
-  const bool packed = packable<kPack<T>>(op.y) && packable<kPack<T>>(op.dy);
+  const bool packed = packable<kPack<T>>(op.y, op.dy);
   launch(stream, packed ? attention_query_stats_kernel<T, kPack<T>> : attention_query_stats_kernel<T, 1>,
          {dim3(blocks_for(rows, kBlock / 8)), dim3(kBlock)}, op.y, op.dy, op.lse, padded, stats);
   return stats;

@@ -35,12 +35,10 @@ struct LookUpRows {
 
 template <class T>
 void run(Stream& stream, const EmbeddingForward<T>& op) {
-  constexpr int kCount = kPack<T>;
   const std::int64_t count = op.index.extent(0) * op.table.extent(1);
-  if (packable<kCount>(op.table) && packable<kCount>(op.y))
-    for_each(stream, count / kCount, LookUpRows<T, kCount>{op.index, op.table, op.y});
-  else
-    for_each(stream, count, LookUpRows<T, 1>{op.index, op.table, op.y});
+  for_each_pack<kPack<T>>(stream, packable<kPack<T>>(op.table, op.y), count, [&](auto n) {
+    return LookUpRows<T, decltype(n)::value>{op.index, op.table, op.y};
+  });
 }
 
 inline constexpr int kTableWarps = 8, kTableThreads = kTableWarps * kWarpSize;  // of a block, each with a row of the table
@@ -126,7 +124,7 @@ void run_embedding_backward(Stream& stream, const EmbeddingBackward<T>& op) {
 template <class T>
 void run(Stream& stream, const EmbeddingBackward<T>& op) {
   constexpr int kCount = kPack<T>;
-  if (packable<kCount>(op.dy) && packable<kCount>(op.dtable))
+  if (packable<kCount>(op.dy, op.dtable))
     run_embedding_backward<T, kCount>(stream, op);
   else
     run_embedding_backward<T, 1>(stream, op);

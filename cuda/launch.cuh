@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <type_traits>
 #include <utility>
 
 #include "cuda/stream.cuh"
@@ -46,6 +47,16 @@ void for_each(const Stream& stream, std::int64_t count, const F& f) {
   constexpr std::int64_t kBlock = 256;
   const auto blocks = std::min<std::int64_t>((count + kBlock - 1) / kBlock, 32ll * stream.multiprocessors());
   launch(stream, for_each_kernel<F>, {dim3(static_cast<unsigned>(blocks)), dim3(kBlock)}, count, f);
+}
+
+/// for_each() over `count` elements, kPacked of them at a time if `packs`. make(n) gives the function object for n elements
+/// at a time, n being known to the compiler.
+template <int kPacked, class Make>
+void for_each_pack(const Stream& stream, bool packs, std::int64_t count, const Make& make) {
+  if (packs)
+    for_each(stream, count / kPacked, make(std::integral_constant<int, kPacked>{}));
+  else
+    for_each(stream, count, make(std::integral_constant<int, 1>{}));
 }
 
 }  // namespace detrack::cuda

@@ -64,8 +64,7 @@ __global__ void __launch_bounds__(kWarpRowThreads) layer_norm_warp_a_row(LayerNo
 template <class T>
 void run(Stream& stream, const LayerNormForward<T>& op) {
   constexpr int kCount = kPack<T>;
-  const bool packs =
-      packable<kCount>(op.x) && packable<kCount>(op.gamma) && packable<kCount>(op.beta) && packable<kCount>(op.y);
+  const bool packs = packable<kCount>(op.x, op.gamma, op.beta, op.y);
   with_packs_of_row<kCount>(packs, op.x.extent(1), [&](auto steps) {
     constexpr int kSteps = decltype(steps)::value, kElements = kSteps > 0 ? kCount : 1;
     launch(stream, layer_norm_warp_a_row<T, kElements, kSteps>, warp_a_row(op.x.extent(0)), op);
@@ -180,8 +179,7 @@ void run(Stream& stream, const LayerNormBackward<T>& op) {
   constexpr int kCount = kPack<T>;
   const std::int64_t R = op.x.extent(0), C = op.x.extent(1);
   if (R == 0 || C == 0) return;
-  const bool packs = packable<kCount>(op.x) && packable<kCount>(op.gamma) && packable<kCount>(op.dy) &&
-                     packable<kCount>(op.residual) && packable<kCount>(op.dx);
+  const bool packs = packable<kCount>(op.x, op.gamma, op.dy, op.residual, op.dx);
   with_packs_of_row<kCount>(packs, C, [&](auto steps) {
     constexpr int kSteps = decltype(steps)::value;
     const std::int64_t rows = kSteps > 0 ? kStripWarps : 32;  // of a strip, at least
@@ -197,7 +195,7 @@ void run(Stream& stream, const LayerNormBackward<T>& op) {
                op, partial);
       launch(stream, layer_norm_backward_warp_a_row<T>, warp_a_row(R), op);
     }
-    if (partial) add_partial_sums(stream, partial, strips, 2 * C, LayerNormParameter<T>{op.dgamma, op.dbeta});
+    if (partial) add_partial_sums(stream, partial, strips, 2 * C, 1, LayerNormParameter<T>{op.dgamma, op.dbeta});
   });
 }
 

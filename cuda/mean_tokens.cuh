@@ -43,21 +43,17 @@ struct ShareAmongTokens {
 
 template <class T>
 void run(Stream& stream, const MeanTokensForward<T>& op) {
-  constexpr int kCount = kPack<T>;
   const std::int64_t count = op.x.extent(0) * op.x.extent(2);
-  if (packable<kCount>(op.x) && packable<kCount>(op.y))
-    for_each(stream, count / kCount, MeanOfTokens<T, kCount>{op.x, op.y});
-  else
-    for_each(stream, count, MeanOfTokens<T, 1>{op.x, op.y});
+  for_each_pack<kPack<T>>(stream, packable<kPack<T>>(op.x, op.y), count, [&](auto n) {
+    return MeanOfTokens<T, decltype(n)::value>{op.x, op.y};
+  });
 }
 
 template <class T>
 void run(Stream& stream, const MeanTokensBackward<T>& op) {
-  constexpr int kCount = kPack<T>;
-  if (packable<kCount>(op.dy) && packable<kCount>(op.dx))
-    for_each(stream, op.dx.numel() / kCount, ShareAmongTokens<T, kCount>{op.dy, op.dx});
-  else
-    for_each(stream, op.dx.numel(), ShareAmongTokens<T, 1>{op.dy, op.dx});
+  for_each_pack<kPack<T>>(stream, packable<kPack<T>>(op.dy, op.dx), op.dx.numel(), [&](auto n) {
+    return ShareAmongTokens<T, decltype(n)::value>{op.dy, op.dx};
+  });
 }
 
 }  // namespace detrack::cuda

@@ -47,14 +47,14 @@ __global__ void __launch_bounds__(kWarpRowThreads) mse_backward_warp_a_row(MseBa
 template <class T>
 void run(Stream& stream, const MseForward<T>& op) {
   constexpr int kCount = kPack<T>;
-  const bool packs = packable<kCount>(op.a) && packable<kCount>(op.b);
+  const bool packs = packable<kCount>(op.a, op.b);
   launch(stream, packs ? mse_warp_a_row<T, kCount> : mse_warp_a_row<T, 1>, warp_a_row(op.a.extent(0)), op);
 }
 
 template <class T>
 void run(Stream& stream, const MseBackward<T>& op) {
   constexpr int kCount = kPack<T>;
-  const bool packs = packable<kCount>(op.a) && packable<kCount>(op.b) && packable<kCount>(op.da);
+  const bool packs = packable<kCount>(op.a, op.b, op.da);
   launch(stream, packs ? mse_backward_warp_a_row<T, kCount> : mse_backward_warp_a_row<T, 1>, warp_a_row(op.a.extent(0)), op);
 }
 

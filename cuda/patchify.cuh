@@ -38,10 +38,10 @@ struct MovePatchRows {
 template <class Image, class Columns>
 void move_patches(const Stream& stream, const View<Image>& image, const View<Columns>& columns, std::int64_t patch) {
   constexpr int kCount = kPack<Image>;
-  if (patch % kCount == 0 && packable<kCount>(image) && packable<kCount>(columns))
-    for_each(stream, image.numel() / kCount, MovePatchRows<Image, Columns, kCount>{image, columns, patch});
-  else
-    for_each(stream, image.numel(), MovePatchRows<Image, Columns, 1>{image, columns, patch});
+  const bool packs = patch % kCount == 0 && packable<kCount>(image, columns);
+  for_each_pack<kCount>(stream, packs, image.numel(), [&](auto n) {
+    return MovePatchRows<Image, Columns, decltype(n)::value>{image, columns, patch};
+  });
 }
 
 template <class T>

@@ -24,64 +24,43 @@ struct AddPlaces {
 
 template <class T>
 void run(Stream& stream, const PositionEmbeddingForward<T>& op) {
-  constexpr int kCount = kPack<T>;
-  if (packable<kCount>(op.x) && packable<kCount>(op.embedding) && packable<kCount>(op.y))
-    for_each(stream, op.x.numel() / kCount, AddPlaces<T, kCount>{op.x, op.embedding, op.y});
-  else
-    for_each(stream, op.x.numel(), AddPlaces<T, 1>{op.x, op.embedding, op.y});
+  for_each_pack<kPack<T>>(stream, packable<kPack<T>>(op.x, op.embedding, op.y), op.x.numel(), [&](auto n) {
+    return AddPlaces<T, decltype(n)::value>{op.x, op.embedding, op.y};
+  });
 }
 
-/// For sum_rows(): the rows that are summed are samples or, where dembedding has one row, all tokens.
+/// For add_row_sums(): the rows are samples or, where the embedding has one row, all tokens; the columns are those of all of
+/// the embedding's rows.
 template <class T, int kColumns>
-struct SumPlaces {
+struct PlaceRows {
   static constexpr int kCount = kColumns;
   View<const T> dy;
-  View<T> dembedding;
-  float* partial;  ///< (strips, rows, C) or null: then there is one strip
-  __device__ void load(float (&x)[kCount], std::int64_t pack, std::int64_t row) const {
-    const std::int64_t per_row = dy.extent(2) / kCount, c = pack % per_row * kCount;
-    if (dembedding.extent(0) == 1)
-      load_floats(x, &dy(row / dy.extent(1), row % dy.extent(1), c));
+  bool one_row;
+  __device__ void load(float (&x)[kCount], std::int64_t column, std::int64_t row) const {
+    if (one_row)
+      load_floats(x, &dy(row / dy.extent(1), row % dy.extent(1), column));
     else
-      load_floats(x, &dy(row, pack / per_row, c));
-  }
-  __device__ void store(std::int64_t pack, std::int64_t strip, const float (&sum)[kCount]) const {
-    if (partial) return store_floats(partial + strip * dembedding.numel() + pack * kCount, sum);
-    const std::int64_t per_row = dy.extent(2) / kCount;
-    T* const to = &dembedding(pack / per_row, pack % per_row * kCount);
-    float values[kCount];
-    load_floats(values, to);
-#pragma unroll
-    for (int k = 0; k < kCount; ++k) values[k] += sum[k];
-    store_floats(to, values);
+      load_floats(x, &dy(row, column / dy.extent(2), column % dy.extent(2)));
   }
 };
 
-/// Where column i of the partial sums belongs.
+/// Where column i of the sums belongs.
 template <class T>
 struct PlaceOfSum {
   View<T> dembedding;
   __device__ T* operator()(std::int64_t i) const { return &dembedding(i / dembedding.extent(1), i % dembedding.extent(1)); }
 };
 
-template <class T, int kCount>
-void run_position_embedding_backward(Stream& stream, const PositionEmbeddingBackward<T>& op) {
-  const std::int64_t width = op.dembedding.numel(), packs = width / kCount;
-  const std::int64_t rows = op.dy.extent(0) * (op.dembedding.extent(0) == 1 ? op.dy.extent(1) : 1);
-  const std::int64_t strips = strips_for(stream, packs, rows);
-  const auto bytes = static_cast<std::size_t>(strips * width) * sizeof(float);
-  float* const partial = strips > 1 ? static_cast<float*>(stream.scratch(bytes)) : nullptr;
-  sum_rows(stream, packs, rows, strips, SumPlaces<T, kCount>{op.dy, op.dembedding, partial});
-  if (partial) add_partial_sums(stream, partial, strips, width, PlaceOfSum<T>{op.dembedding});
-}
-
 template <class T>
 void run(Stream& stream, const PositionEmbeddingBackward<T>& op) {
   constexpr int kCount = kPack<T>;
-  if (packable<kCount>(op.dy) && packable<kCount>(op.dembedding))
-    run_position_embedding_backward<T, kCount>(stream, op);
+  const bool one_row = op.dembedding.extent(0) == 1;
+  const std::int64_t width = op.dembedding.numel(), rows = op.dy.extent(0) * (one_row ? op.dy.extent(1) : 1);
+  const PlaceOfSum<T> out{op.dembedding};
+  if (packable<kCount>(op.dy, op.dembedding))
+    add_row_sums(stream, width, rows, PlaceRows<T, kCount>{op.dy, one_row}, 1, out);
   else
-    run_position_embedding_backward<T, 1>(stream, op);
+    add_row_sums(stream, width, rows, PlaceRows<T, 1>{op.dy, one_row}, 1, out);
 }
 
 }  // namespace detrack::cuda

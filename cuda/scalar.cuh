@@ -52,16 +52,20 @@ __device__ void store_floats(T* to, const float (&from)[kCount]) {
   *reinterpret_cast<Pack<T, kCount>*>(to) = pack;
 }
 
-/// Whether every row of a view may be read and written `kCount` elements at a time: the first element's address and all
-/// outer strides are multiples of it, and so is the width. An absent view may.
-template <int kCount, class X>
-bool packable(const View<X>& view) {
-  if (!view) return true;
-  if (reinterpret_cast<std::uintptr_t>(view.data()) % (sizeof(X) * kCount) != 0) return false;
-  if (view.rank() > 0 && view.extent(view.rank() - 1) % kCount != 0) return false;
-  for (int axis = 0; axis + 1 < view.rank(); ++axis)
-    if (view.extent(axis) > 1 && view.stride(axis) % kCount != 0) return false;
-  return true;
+/// Whether all views may be read and written `kCount` elements of a row at a time: their rows are contiguous, and the first
+/// element's address, the outer strides and the width are multiples of it. An absent view may.
+template <int kCount, class... X>
+bool packable(const View<X>&... views) {
+  const auto fits = []<class Y>(const View<Y>& view) {
+    if (!view) return true;
+    const int inner = view.rank() - 1;
+    if (inner < 0 || view.extent(inner) % kCount != 0 || (view.extent(inner) > 1 && view.stride(inner) != 1)) return false;
+    if (reinterpret_cast<std::uintptr_t>(view.data()) % (sizeof(Y) * kCount) != 0) return false;
+    for (int axis = 0; axis < inner; ++axis)
+      if (view.extent(axis) > 1 && view.stride(axis) % kCount != 0) return false;
+    return true;
+  };
+  return (fits(views) && ...);
 }
 
 }  // namespace detrack::cuda

@@ -25,11 +25,8 @@ struct ScalePacks {
 
 template <class T>
 void run(Stream& stream, const ScaleSamples<T>& op) {
-  constexpr int kCount = kPack<T>;
-  if (packable<kCount>(op.x) && packable<kCount>(op.residual) && packable<kCount>(op.y))
-    for_each(stream, op.x.numel() / kCount, ScalePacks<T, kCount>{op});
-  else
-    for_each(stream, op.x.numel(), ScalePacks<T, 1>{op});
+  for_each_pack<kPack<T>>(stream, packable<kPack<T>>(op.x, op.residual, op.y), op.x.numel(),
+                          [&](auto n) { return ScalePacks<T, decltype(n)::value>{op}; });
 }
 
 }  // namespace detrack::cuda

@@ -32,10 +32,7 @@ inline View<const bfloat16> rounded_rows(Stream& stream, const View<const float>
   const std::int64_t stride = (x.extent(1) + kCount - 1) / kCount * kCount;
   auto* memory = static_cast<bfloat16*>(stream.scratch(static_cast<std::size_t>(x.extent(0) * stride) * sizeof(bfloat16)));
   const View<bfloat16> y(memory, x.shape(), {stride, 1}, x.device());
-  if (packable<kCount>(x))
-    for_each(stream, x.numel() / kCount, RoundRows<kCount>{x, y});
-  else
-    for_each(stream, x.numel(), RoundRows<1>{x, y});
+  for_each_pack<kCount>(stream, packable<kCount>(x), x.numel(), [&](auto n) { return RoundRows<decltype(n)::value>{x, y}; });
   return y;
 }
 

@@ -20,7 +20,7 @@ inline constexpr int kWordPacks = kWordsHeld / (kWarpSize * kCount);
 /// Whether a row of each view is short and aligned enough for registers.
 template <int kCount, class... X>
 bool words_fit(const View<X>&... rows) {
-  return ((packable<kCount>(rows) && (!rows || rows.extent(1) <= kWordsHeld)) && ...);
+  return packable<kCount>(rows...) && ((!rows || rows.extent(1) <= kWordsHeld) && ...);
 }
 
 struct SoftmaxRow {

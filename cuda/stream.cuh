@@ -32,8 +32,6 @@ class Stream {
   int device() const { return device_; }
   std::string name() const { return properties_.name; }
   int multiprocessors() const { return properties_.multiProcessorCount; }
-  /// 90 for compute capability 9.0.
-  int architecture() const { return 10 * properties_.major + properties_.minor; }
 
   /// Waits for all that was launched. Errors: cuda, where a kernel failed.
   void synchronize() const { check(cudaStreamSynchronize(stream_), "waiting for the stream"); }

@@ -22,8 +22,9 @@ constexpr double kLinearFloat = 2e-5, kLinearBfloat16 = 0x1p-7;
 /// All cases on both scalars, packed and strided, whatever turn the threads of a block take.
 template <class Cases>
 void products_match(const Cases& cases) {
-  for (const auto order : {emulator::Order::forward, emulator::Order::reverse, emulator::Order::shuffled}) {
-    emulator::machine().order = order;
+  test::MachineScope machine;
+  for (const auto order : test::kOrders) {
+    machine->order = order;
     auto narrow = cuda::make_context<bfloat16>(0);
     auto wide = cuda::make_context<float>(0);
     for (const test::Layout layout : {test::kPacked, test::kStrided})
@@ -32,34 +33,17 @@ void products_match(const Cases& cases) {
         test::require(test::matches_reference(c, narrow, kLinearBfloat16, layout));
       }
   }
-  emulator::machine().order = emulator::Order::forward;
 }
 
-/// A forward without the chain behind it, for epilogues that LinearCase does not ask for.
+/// A forward without the chain behind it: with the activation's argument wanted or not, whatever the activation.
 struct LinearEpilogue {
-  std::int64_t R = 16, I = 32, O = 24;
-  bool bias = true, residual = false;
-  double alpha = 1;
-  Activation activation = Activation::identity;
-  bool pre = false, in_place = false;
+  test::LinearCase linear;
+  bool pre = false;
 
-  std::string name() const {
-    return detrack::detail::concat("linear epilogue: ", R, " x ", I, " -> ", O, bias ? " bias" : "",
-                                   residual ? " residual" : "", " alpha ", alpha, " activation ",
-                                   static_cast<int>(activation), pre ? " pre" : "", in_place ? " in place" : "");
-  }
+  std::string name() const { return linear.name() + (pre ? " pre" : ""); }
   template <class T>
   auto forward(test::Memory<T>& m) const {
-    const auto r = m.in("residual", {R, O}).only_if(residual);
-    const auto y = in_place ? m.over("y", r) : m.out("y", {R, O});
-    return LinearForward<T>{.x = m.in("x", {R, I}),
-                            .w = m.in("w", {O, I}),
-                            .b = m.in("b", {O}).only_if(bias),
-                            .residual = in_place ? y : r,
-                            .alpha = alpha,
-                            .activation = activation,
-                            .pre = m.out("pre", {R, O}).only_if(pre),
-                            .y = y};
+    return linear.forward(m, pre);
   }
 };
 
@@ -119,18 +103,22 @@ TEST_CASE("cuda linear: shapes that cuBLASLt takes, with every epilogue") {
       for (const bool residual : {false, true})
         for (const bool pre : {false, true})
           for (const double alpha : {1.0, -1.0, 0.5})
-            forwards.push_back({.bias = bias, .residual = residual, .alpha = alpha, .activation = activation, .pre = pre});
-  forwards.push_back({.residual = true, .in_place = true});
-  forwards.push_back({.residual = true, .alpha = -1, .in_place = true});
-  forwards.push_back({.residual = true, .activation = Activation::gelu, .pre = true, .in_place = true});
-  forwards.push_back({.R = 1, .residual = true});
-  forwards.push_back({.R = 8, .I = 192, .O = 40, .residual = true});  // the inner dimension is split
+            forwards.push_back(
+                {{.R = 16, .I = 32, .O = 24, .bias = bias, .residual = residual, .alpha = alpha, .activation = activation},
+                 pre});
+  forwards.push_back({{.R = 16, .I = 32, .O = 24, .residual = true, .in_place = true}});
+  forwards.push_back({{.R = 16, .I = 32, .O = 24, .residual = true, .alpha = -1, .in_place = true}});
+  forwards.push_back(
+      {{.R = 16, .I = 32, .O = 24, .residual = true, .activation = Activation::gelu, .in_place = true}, true});
+  forwards.push_back({{.R = 1, .I = 32, .O = 24, .residual = true}});
+  forwards.push_back({{.R = 8, .I = 192, .O = 40, .residual = true}});  // the inner dimension is split
   const std::vector<test::LinearCase> chains = {
       {.R = 16, .I = 32, .O = 24, .residual = true, .alpha = -1, .activation = Activation::relu},
       {.R = 16, .I = 32, .O = 24, .residual = true, .in_place = true},
       {.R = 72, .I = 136, .O = 64, .activation = Activation::gelu}};
+  test::MachineScope machine;
   for (const auto order : {emulator::Order::forward, emulator::Order::shuffled}) {
-    emulator::machine().order = order;
+    machine->order = order;
     auto narrow = cuda::make_context<bfloat16>(0);
     auto wide = cuda::make_context<float>(0);
     const auto takes = [&](const auto& c, long products) {
@@ -145,11 +133,10 @@ TEST_CASE("cuda linear: shapes that cuBLASLt takes, with every epilogue") {
     for (const auto& c : chains) takes(c, 3);
     takes(test::SimilarityCase{.R = 16, .C = 32, .V = 72}, 3);
   }
-  emulator::machine().order = emulator::Order::forward;
 }
 
 TEST_CASE("cuda linear: products of nothing") {
-  products_match(std::vector<LinearEpilogue>{{.R = 3, .I = 0, .O = 5, .residual = true, .alpha = 2}});
+  products_match(std::vector<LinearEpilogue>{{{.R = 3, .I = 0, .O = 5, .residual = true, .alpha = 2}}});
   products_match(std::vector<test::LinearCase>{{.R = 3, .I = 4, .O = 0}});
 }
 

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <bit>
-#include <chrono>
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
@@ -22,24 +21,12 @@
 #define __device__
 #define __host__
 #define __forceinline__ inline __attribute__((always_inline))
-#define __noinline__ __attribute__((noinline))
 #define __launch_bounds__(...)
 #define __shared__ static
-#define __align__(n) alignas(n)
-#define __grid_constant__
 
 struct dim3 {
   unsigned x, y, z;
   constexpr dim3(unsigned x_ = 1, unsigned y_ = 1, unsigned z_ = 1) : x(x_), y(y_), z(z_) {}
-};
-struct alignas(8) float2 {
-  float x, y;
-};
-struct alignas(16) float4 {
-  float x, y, z, w;
-};
-struct alignas(8) uint2 {
-  unsigned x, y;
 };
 struct alignas(16) uint4 {
   unsigned x, y, z, w;
@@ -51,7 +38,6 @@ inline void __syncthreads() {
 inline void __syncwarp(unsigned = 0xffffffffu) {
   ::detrack::emulator::Grid::current()->warp_barrier();
 }
-inline void __threadfence() {}
 
 namespace detrack::emulator {
 
@@ -68,19 +54,8 @@ T read_lane(T value, unsigned source) {
 }  // namespace detrack::emulator
 
 template <class T>
-T __shfl_sync(unsigned, T value, int source, int width = 32) {
-  const unsigned lane = ::detrack::emulator::Grid::current()->lane(), base = lane / unsigned(width) * unsigned(width);
-  return ::detrack::emulator::read_lane(value, base + unsigned(source) % unsigned(width));
-}
-template <class T>
 T __shfl_xor_sync(unsigned, T value, int mask, int = 32) {
   return ::detrack::emulator::read_lane(value, ::detrack::emulator::Grid::current()->lane() ^ unsigned(mask));
-}
-template <class T>
-T __shfl_down_sync(unsigned, T value, unsigned delta, int width = 32) {
-  const unsigned lane = ::detrack::emulator::Grid::current()->lane();
-  const unsigned source = lane % unsigned(width) + delta < unsigned(width) ? lane + delta : lane;
-  return ::detrack::emulator::read_lane(value, source);
 }
 inline unsigned __ballot_sync(unsigned, int predicate) {
   ::detrack::emulator::Grid& grid = *::detrack::emulator::Grid::current();
@@ -93,27 +68,12 @@ inline unsigned __ballot_sync(unsigned, int predicate) {
   }
   return votes;
 }
-inline int __any_sync(unsigned mask, int predicate) {
-  return __ballot_sync(mask, predicate) != 0;
-}
 
 inline int __popc(unsigned bits) {
   return std::popcount(bits);
 }
 inline float __uint_as_float(unsigned bits) {
   return std::bit_cast<float>(bits);
-}
-inline unsigned __float_as_uint(float x) {
-  return std::bit_cast<unsigned>(x);
-}
-inline float rsqrtf(float x) {
-  return 1 / std::sqrt(x);
-}
-inline float __expf(float x) {
-  return std::exp(x);
-}
-inline float __fdividef(float a, float b) {
-  return a / b;
 }
 
 // ---- The runtime -----------------------------------------------------------------------------------------------------
@@ -191,7 +151,6 @@ using cudaStream_t = detrack::emulator::StreamData*;
 using cudaGraph_t = detrack::emulator::GraphData*;
 using cudaGraphExec_t = detrack::emulator::GraphData*;
 struct EmulatedEvent {
-  std::chrono::steady_clock::time_point time;
   detrack::emulator::StreamData* stream = nullptr;
   detrack::emulator::GraphData* capture = nullptr;
 };
@@ -201,12 +160,6 @@ enum cudaMemcpyKind { cudaMemcpyHostToDevice = 1, cudaMemcpyDeviceToHost = 2, cu
 enum cudaStreamCaptureMode { cudaStreamCaptureModeGlobal = 0, cudaStreamCaptureModeThreadLocal = 1, cudaStreamCaptureModeRelaxed = 2 };
 enum cudaStreamCaptureStatus { cudaStreamCaptureStatusNone = 0, cudaStreamCaptureStatusActive = 1 };
 enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize = 8 };
-enum cudaDeviceAttr {
-  cudaDevAttrMultiProcessorCount = 16,
-  cudaDevAttrComputeCapabilityMajor = 75,
-  cudaDevAttrComputeCapabilityMinor = 76,
-  cudaDevAttrMaxSharedMemoryPerBlockOptin = 97
-};
 inline constexpr unsigned cudaStreamNonBlocking = 1, cudaEventDisableTiming = 2;
 struct cudaDeviceProp {
   char name[256];
@@ -233,15 +186,6 @@ inline cudaError_t cudaGetDeviceProperties(cudaDeviceProp* prop, int) {
   std::strcpy(prop->name, "emulated GPU");
   prop->totalGlobalMem = std::size_t(1) << 34;
   prop->major = 9, prop->minor = 0, prop->multiProcessorCount = 4;
-  return cudaSuccess;
-}
-inline cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int) {
-  switch (attribute) {
-    case cudaDevAttrMultiProcessorCount: *value = 4; break;
-    case cudaDevAttrComputeCapabilityMajor: *value = 9; break;
-    case cudaDevAttrComputeCapabilityMinor: *value = 0; break;
-    case cudaDevAttrMaxSharedMemoryPerBlockOptin: *value = 232448; break;
-  }
   return cudaSuccess;
 }
 inline cudaError_t cudaGetLastError() {
@@ -273,13 +217,6 @@ inline cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes
     return cudaSuccess;
   });
 }
-inline cudaError_t cudaMemsetAsync(void* to, int value, std::size_t bytes, cudaStream_t stream = nullptr) {
-  return detrack::emulator::submit(stream, [=] {
-    const detrack::emulator::DeviceAccess access;
-    std::memset(to, value, bytes);
-    return cudaSuccess;
-  });
-}
 inline cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
   *stream = new detrack::emulator::StreamData;
   return cudaSuccess;
@@ -296,22 +233,11 @@ inline cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
   *event = new EmulatedEvent;
   return cudaSuccess;
 }
-inline cudaError_t cudaEventCreate(cudaEvent_t* event) {
-  return cudaEventCreateWithFlags(event, 0);
-}
 inline cudaError_t cudaEventDestroy(cudaEvent_t event) {
   delete event;
   return cudaSuccess;
 }
-inline cudaError_t cudaEventSynchronize(cudaEvent_t) {
-  return cudaSuccess;
-}
-inline cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t from, cudaEvent_t to) {
-  *milliseconds = std::chrono::duration<float, std::milli>(to->time - from->time).count();
-  return cudaSuccess;
-}
 inline cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
-  event->time = std::chrono::steady_clock::now();
   event->stream = stream;
   event->capture = stream ? stream->capture : nullptr;
   return cudaSuccess;

@@ -19,19 +19,41 @@ namespace {
 
 constexpr std::size_t kReserved = std::size_t(4) << 30, kAlign = 256;
 
+/// Opens and closes a range of addresses: by a protection key, which is a register of the thread, where processor and kernel
+/// have them; else page by page, which with thousands of launches takes longer than what is launched.
+class Gate {
+ public:
+  /// The range must be closed.
+  void guard(void* base, std::size_t bytes) {
+    base_ = base;
+    key_ = pkey_alloc(0, PKEY_DISABLE_ACCESS);
+    if (key_ >= 0 && pkey_mprotect(base, bytes, PROT_READ | PROT_WRITE, key_) != 0) key_ = -1;
+  }
+  /// `bytes`: what is used of the range.
+  void open(std::size_t bytes) const { key_ >= 0 ? pkey_set(key_, 0) : mprotect(base_, bytes, PROT_READ | PROT_WRITE); }
+  void close(std::size_t bytes) const {
+    key_ >= 0 ? pkey_set(key_, PKEY_DISABLE_ACCESS) : mprotect(base_, bytes, PROT_NONE);
+  }
+
+ private:
+  void* base_ = nullptr;
+  int key_ = -1;
+};
+
 struct Pool {
   unsigned char* base = nullptr;
+  Gate gate;
   std::size_t reached = 0;                    ///< end of the last block there ever was
   std::map<std::size_t, std::size_t> blocks;  ///< offset to size, gap included
   int users = 0;
 
   Pool() {
     void* memory = mmap(nullptr, kReserved, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (memory != MAP_FAILED) base = static_cast<unsigned char*>(memory);
+    if (memory == MAP_FAILED) return;
+    base = static_cast<unsigned char*>(memory);
+    gate.guard(memory, kReserved);
   }
-  void protect(int protection) const {
-    if (reached > 0) mprotect(base, (reached + 4095) / 4096 * 4096, protection);
-  }
+  std::size_t used() const { return (reached + 4095) / 4096 * 4096; }
 };
 
 Pool& pool() {
@@ -77,11 +99,11 @@ void free_device_memory(void* memory) {
 }
 
 DeviceAccess::DeviceAccess() {
-  if (pool().users++ == 0) pool().protect(PROT_READ | PROT_WRITE);
+  if (pool().users++ == 0) pool().gate.open(pool().used());
 }
 
 DeviceAccess::~DeviceAccess() {
-  if (--pool().users == 0) pool().protect(PROT_NONE);
+  if (--pool().users == 0) pool().gate.close(pool().used());
 }
 
 }  // namespace detrack::emulator

@@ -21,6 +21,11 @@ struct LinearCase {
 
   template <class T>
   auto forward(Memory<T>& m) const {
+    return forward(m, activation != Activation::identity);
+  }
+  /// `pre`: z is wanted, too.
+  template <class T>
+  auto forward(Memory<T>& m, bool pre) const {
     const auto r = m.in("residual", {R, O}).only_if(residual);
     const auto y = in_place ? m.over("y", r) : m.out("y", {R, O});
     return LinearForward<T>{.x = m.in("x", {R, I}),
@@ -29,7 +34,7 @@ struct LinearCase {
                             .residual = in_place ? y : r,
                             .alpha = alpha,
                             .activation = activation,
-                            .pre = m.out("pre", {R, O}).only_if(activation != Activation::identity),
+                            .pre = m.out("pre", {R, O}).only_if(pre),
                             .y = y};
   }
 
