@@ -38,6 +38,24 @@ const std::set<std::string> kOptIn{"cuda.hpp",      "image/contact_sheet.hpp", "
                                    "image/stb.hpp", "image/stb_library.hpp",   "image/text.hpp"};
 const std::set<std::string> kOptInFolders{"video"};
 
+// Names of the standard library, and the header that each wants. tests/headers compiles the headers with all standard ones
+// at hand, which is quick but does not see one missing.
+const std::map<std::string, std::string> kStandardNames{
+    {"std::array<", "array"},           {"std::vector<", "vector"},          {"std::map<", "map"},
+    {"std::set<", "set"},               {"std::optional<", "optional"},      {"std::variant<", "variant"},
+    {"std::span<", "span"},             {"std::string ", "string"},          {"std::string_view ", "string_view"},
+    {"std::function<", "functional"},   {"std::unique_ptr<", "memory"},      {"std::shared_ptr<", "memory"},
+    {"std::thread", "thread"},          {"std::mutex", "mutex"},             {"std::condition_variable", "condition_variable"},
+    {"std::atomic<", "atomic"},         {"std::filesystem::", "filesystem"}, {"std::ifstream", "fstream"},
+    {"std::ofstream", "fstream"},       {"std::int64_t", "cstdint"},         {"std::uint8_t", "cstdint"},
+    {"std::numeric_limits<", "limits"}, {"std::min(", "algorithm"},          {"std::max(", "algorithm"},
+    {"std::clamp(", "algorithm"},       {"std::sort(", "algorithm"},         {"std::any_of(", "algorithm"},
+    {"std::sqrt(", "cmath"},            {"std::exp(", "cmath"},              {"std::floor(", "cmath"},
+    {"std::isfinite(", "cmath"},        {"std::memcpy(", "cstring"},         {"std::memmove(", "cstring"},
+    {"std::snprintf(", "cstdio"},       {"std::exchange(", "utility"},       {"std::move(", "utility"},
+    {"std::is_same_v<", "type_traits"}, {"std::bit_cast<", "bit"},           {"std::chrono::", "chrono"},
+    {"std::accumulate(", "numeric"},    {"std::numbers::", "numbers"},       {"std::deque<", "deque"}};
+
 std::string folder_of(const std::string& file) {
   return file.substr(0, file.find('/'));
 }
@@ -73,7 +91,9 @@ std::string breach(const std::string& file, const std::string& header, bool quot
 
 struct Report {
   std::vector<std::string> breaches;
-  std::map<std::string, std::set<std::string>> includes;  ///< header to the detrack headers it includes
+  std::map<std::string, std::set<std::string>> includes;            ///< header to the detrack headers it includes
+  std::map<std::string, std::set<std::string>> standard;            ///< header to the standard headers it includes
+  std::map<std::string, std::map<std::string, std::string>> names;  ///< header to the standard headers its names want
 };
 
 bool any_in(const std::string& text, const std::vector<std::string>& words) {
@@ -98,6 +118,8 @@ Report read_tree(const fs::path& root) {
     if (!entry.is_regular_file()) continue;
     const std::string file = entry.path().lexically_relative(root).generic_string(), folder = folder_of(file);
     auto& includes = report.includes[file];
+    auto& standard = report.standard[file];
+    auto& names = report.names[file];
     const auto complain = [&](const std::string& what) { report.breaches.push_back(file + ": " + what); };
 
     std::ifstream in(entry.path());
@@ -110,9 +132,12 @@ Report read_tree(const fs::path& root) {
         const std::string header = name.substr(1, name.size() - 2);
         if (const auto what = breach(file, header, name[0] == '"'); !what.empty()) complain(name + ": " + what);
         if (header.starts_with("detrack/")) includes.insert(header.substr(std::string("detrack/").size()));
+        if (name[0] == '<') standard.insert(header);
         continue;
       }
       const std::string code = line.substr(0, line.find("//"));
+      for (const auto& [used, header] : kStandardNames)
+        if (code.find(used) != std::string::npos) names.emplace(header, used);
       if (folder != "cpu" && any_in(code, kCpuWords))
         complain("line " + std::to_string(number) + ": only cpu/ uses Eigen and OpenMP");
       if ((folder == "nn" || folder == "model") && any_in(code, kCudaWords))
@@ -135,6 +160,20 @@ std::set<std::string> reach(const Report& report, const std::string& start) {
     todo.insert(todo.end(), next.begin(), next.end());
   }
   return seen;
+}
+
+/// Headers whose names want a standard header that neither they nor what they include bring in.
+std::vector<std::string> missing_standard_headers(const Report& report) {
+  std::vector<std::string> missing;
+  for (const auto& [file, names] : report.names) {
+    const auto reached = reach(report, file);
+    for (const auto& [header, name] : names)
+      if (std::none_of(reached.begin(), reached.end(), [&](const std::string& from) {
+            return report.standard.contains(from) && report.standard.at(from).contains(header);
+          }))
+        missing.push_back(file + ": " + name + " wants <" + header + ">");
+  }
+  return missing;
 }
 
 /// A small tree that a test fills with files, removed at its end.
@@ -173,6 +212,17 @@ TEST_CASE("the umbrella reaches every header but the opt-in ones and what only t
     if (is_opt_in(file) && reached.contains(file)) FAIL_CHECK("detrack.hpp must not bring in " << file);
     if (!reached.contains(file) && !reached_by_name.contains(file)) FAIL_CHECK("detrack.hpp lacks " << file);
   }
+}
+
+TEST_CASE("every header of the library brings in the standard headers whose names it uses") {
+  const Report report = read_tree(fs::path(DETRACK_SOURCE_DIR) / "include/detrack");
+  for (const auto& what : missing_standard_headers(report)) FAIL_CHECK(what);
+
+  const Tree tree;
+  tree.write("core/a.hpp", "#include <vector>\nstd::vector<int> a;");
+  tree.write("ops/b.hpp", "#include \"detrack/core/a.hpp\"\nstd::vector<int> b;\nstd::optional<int> c;");
+  CHECK(missing_standard_headers(read_tree(tree.root())) ==
+        std::vector<std::string>{"ops/b.hpp: std::optional< wants <optional>"});
 }
 
 TEST_CASE("a tree that keeps to its floors passes") {

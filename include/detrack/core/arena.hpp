@@ -8,6 +8,7 @@
 #include <exception>
 #include <limits>
 #include <memory>
+#include <utility>
 
 #include "detrack/core/allocator.hpp"
 #include "detrack/core/view.hpp"
