@@ -20,6 +20,7 @@
 #include "detrack/io/convert.hpp"
 #include "detrack/io/quoted.hpp"
 #include "detrack/io/safetensors_header.hpp"
+#include "detrack/io/tensor_info.hpp"
 
 namespace detrack {
 
