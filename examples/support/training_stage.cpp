@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "detrack/io/import_vit.hpp"
+#include "detrack/io/open_weights.hpp"
 #include "detrack/model/initialise.hpp"
 #include "detrack/model/masked_autoencoder_file.hpp"
 #include "detrack/track/model_network.hpp"
@@ -48,7 +49,7 @@ struct Parts {
 /// A vision transformer's weights, or an autoencoder's, into a model's backbone.
 template <class Model>
 void import_backbone(Model& model, const std::string& path) {
-  const ImportReport report = import_vit(SafetensorsFile::open(path), model);
+  const ImportReport report = import_vit(open_weights(path), model);
   std::printf("init: %s: %s\n", path.c_str(), report.summary().c_str());
 }
 
@@ -231,7 +232,7 @@ std::unique_ptr<TrainingStage> make_stage(const TrainConfig& config, std::shared
                                           std::shared_ptr<ImageCache> images, int threads) {
   Parts parts{config, std::move(data), std::move(images), threads};
   parts.whole_model_given =
-      !config.init.empty() && SafetensorsFile::open(config.init).find("box.word_embed.weight") != nullptr;
+      !config.init.empty() && open_weights(config.init).find("box.word_embed.weight") != nullptr;
   const detrack::Stage stage = parse_stage(config.train.stage);
   if (config.init.empty() && parts.config.train.optimizer.backbone_factor != 1) {
     std::printf("no --init: the backbone starts from nothing and learns at the full rate\n");

@@ -4,7 +4,9 @@
 #include <doctest/doctest.h>
 
 #include <chrono>
+#include <limits>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "tests/io/weights_support.hpp"
@@ -114,10 +116,10 @@ TEST_CASE("pytorch: whole modules and other objects are refused by their names")
 TEST_CASE("pytorch: the machine for pickles does nothing but build values") {
   const auto good = [](const std::string& code) { return parse_weights(craft_checkpoint(code), "x").tensors().size(); };
   const std::string tensor = pickled_tensor();
-  CHECK(good("0" == std::string() ? "" : pickled("a") + "0" + tensor) == 1);           // POP
+  CHECK(good(pickled("a") + "0" + tensor) == 1);                                        // POP
   CHECK(good("(" + pickled("a") + "1" + tensor) == 1);                                  // POP_MARK
   CHECK(good("]" + tensor + "q\x01" "ah\x01" "0") == 1);                                // APPEND, BINPUT, BINGET
-  CHECK(good("](" + tensor + "\x94h\x00"s.substr(0, 2) + std::string(1, '\0') + "e") == 2);  // MEMOIZE, the same one twice
+  CHECK(good("](" + tensor + "\x94h" + std::string(1, '\0') + "e") == 2);              // MEMOIZE, the same one twice
   CHECK(good("(" + pickled("a") + tensor + "d") == 1);                                  // DICT
   CHECK(good("(" + tensor + "l") == 1);                                                 // LIST
   CHECK(good("}" + pickled(5) + tensor + "s") == 1);                                    // SETITEM
@@ -164,7 +166,7 @@ TEST_CASE("pytorch: depth, loops and explosions are bounded") {
   for (int i = 0; i < 200000; ++i) many += "]";
   check_weights_refused(craft_checkpoint(many + "e"), "expected objects in proportion to the file, got more");
   many = "](" + tensor + "q\x01";
-  for (int i = 0; i < 20000; ++i) many += "h\x01";
+  for (int i = 0; i < 2000; ++i) many += "h\x01";
   check_weights_refused(craft_checkpoint(many + "e"), "tensors in a file of this size, got more");
   std::string named = "}";
   for (int i = 0; i < 100; ++i) named += pickled(std::string(1001, 'a')) + (i ? "h\x01" : tensor + "q\x01") + "s";

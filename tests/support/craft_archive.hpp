@@ -2,7 +2,7 @@
 #pragma once
 
 #include <cstdint>
-#include <cstring>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -22,9 +22,9 @@ inline std::string little(std::uint64_t value, std::size_t size) {
 
 /// A member of an archive; what is left empty is as it should be.
 struct CraftedMember {
-  std::string name, data;             ///< data as they lie in the archive
+  std::string name = "", data = "";   ///< data as they lie in the archive
   std::uint16_t method = 0, flags = 0;
-  std::string local_name;             ///< in the local header, where it differs
+  std::string local_name = "";        ///< in the local header, where it differs
   std::int64_t size = -1;             ///< once unpacked
   std::int64_t packed_size = -1;      ///< claimed
   std::int64_t local_offset = -1;     ///< claimed
@@ -33,7 +33,7 @@ struct CraftedMember {
 };
 
 struct CraftedZip {
-  std::string before, comment;
+  std::string before = "", comment = "";
   std::int64_t count = -1;
   bool zip64 = false;
   std::int64_t directory_shift = 0;
@@ -130,7 +130,7 @@ inline Bytes craft_checkpoint(const std::string& code, const std::vector<std::pa
 
 /// A stream as torch.save wrote it before version 1.6. `storages` are those with their keys, and their number of elements.
 struct CraftedStream {
-  std::string code;
+  std::string code = "";
   std::vector<std::pair<std::string, std::string>> storages{{"0", little(2, 8) + std::string(8, '\1')}};
   std::string magic = "\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19", version = "M\xe9\x03", little_endian = "\x88";
 };
