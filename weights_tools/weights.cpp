@@ -49,8 +49,8 @@ int inspect(const Options& options) {
 
 int saved(const std::string& path, const SaveReport& report) {
   for (const auto& [name, count] : report.overflowed)
-    std::fprintf(stderr, "warning: %s: %lld values are beyond what the type holds and became infinite\n", escaped(name, 200).c_str(),
-                 static_cast<long long>(count));
+    std::fprintf(stderr, "warning: %s: %lld values are beyond what the type holds and became infinite\n",
+                 escaped(name, 200).c_str(), static_cast<long long>(count));
   std::printf("%s: %zu tensors, %s\n", path.c_str(), report.tensors, bytes_text(std::filesystem::file_size(path)).c_str());
   return kOk;
 }
@@ -58,7 +58,8 @@ int saved(const std::string& path, const SaveReport& report) {
 int convert(const Options& options) {
   const WeightsFile file = options.open(options.file);
   for (const auto& [part, count] : file.left_out())
-    std::printf("%s: left out: %zu tensors under '%s' (--part takes them)\n", options.file.c_str(), count, escaped(part, 200).c_str());
+    std::printf("%s: left out: %zu tensors under '%s' (--part takes them)\n", options.file.c_str(), count,
+                escaped(part, 200).c_str());
   return saved(options.out, convert_weights(file, options.out, options.floats()));
 }
 
@@ -84,8 +85,9 @@ int diff(const Options& options) {
       case Kind::shape: std::printf("shapes %s and %s\n", to_string(x->shape).c_str(), to_string(y->shape).c_str()); break;
       case Kind::type: std::printf("the same values as %s and %s\n", type(x).c_str(), type(y).c_str()); break;
       case Kind::values:
-        std::printf("%lld of %lld differ, by %.3g at most and %.3g in the mean, relative %.3g", static_cast<long long>(tensor.different),
-                    static_cast<long long>(tensor.count), tensor.largest, tensor.mean, tensor.relative);
+        std::printf("%lld of %lld differ, by %.3g at most and %.3g in the mean, relative %.3g",
+                    static_cast<long long>(tensor.different), static_cast<long long>(tensor.count), tensor.largest,
+                    tensor.mean, tensor.relative);
         if (tensor.nan > 0) std::printf(", NaN in one alone %lld", static_cast<long long>(tensor.nan));
         if (x->dtype != y->dtype) std::printf(" (%s and %s)", type(x).c_str(), type(y).c_str());
         std::printf("\n");
@@ -103,15 +105,17 @@ int merge(const Options& options) {
 }
 
 int extract(const Options& options) {
-  return saved(options.out, extract_weights(options.open(options.file), options.prefix, options.rename ? options.renamed : options.prefix,
-                                            options.out, options.floats()));
+  return saved(options.out,
+               extract_weights(options.open(options.file), options.prefix, options.rename ? options.renamed : options.prefix,
+                               options.out, options.floats()));
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   CLI::App app(
-      "Reads weights of PyTorch (.pth, .pt), NumPy (.npz, .npy) and safetensors files, whatever they are called, says what is in "
+      "Reads weights of PyTorch (.pth, .pt), NumPy (.npz, .npy) and safetensors files, whatever they are called, says what "
+      "is in "
       "them, and writes safetensors. Of a PyTorch checkpoint no code is executed.",
       "weights");
   app.require_subcommand(1);
@@ -120,13 +124,16 @@ int main(int argc, char** argv) {
     command->add_option("--part", options.part, "Key of a PyTorch checkpoint to look under, instead of its state dict");
   };
   const auto add_dtype = [&](CLI::App* command) {
-    command->add_option("--dtype", options.dtype, "Store floating numbers as f32, bf16 or f16")->check(CLI::IsMember({"f32", "bf16", "f16"}));
+    command->add_option("--dtype", options.dtype, "Store floating numbers as f32, bf16 or f16")
+        ->check(CLI::IsMember({"f32", "bf16", "f16"}));
   };
 
-  CLI::App* inspecting = app.add_subcommand("inspect", "What a file holds: format, model, parameters, FLOPs, names, shapes, types");
+  CLI::App* inspecting =
+      app.add_subcommand("inspect", "What a file holds: format, model, parameters, FLOPs, names, shapes, types");
   inspecting->add_option("FILE", options.file, "The file")->required();
   inspecting->add_flag("--tensors", options.tensors, "Each tensor by itself");
-  inspecting->add_flag("--stats", options.stats, "Each tensor with minimum, mean, maximum and the number of NaN (reads all of it)");
+  inspecting->add_flag("--stats", options.stats,
+                       "Each tensor with minimum, mean, maximum and the number of NaN (reads all of it)");
   inspecting->add_flag("--json", options.json, "As one JSON object");
   add_part(inspecting);
 
@@ -136,12 +143,14 @@ int main(int argc, char** argv) {
   add_dtype(converting);
   add_part(converting);
 
-  CLI::App* initialising = app.add_subcommand("init", "A DeTrack to train, whose backbone is a vision transformer (timm, DeiT, MAE, DINO)");
+  CLI::App* initialising =
+      app.add_subcommand("init", "A DeTrack to train, whose backbone is a vision transformer (timm, DeiT, MAE, DINO)");
   initialising->add_option("--preset", options.preset, "detrack-n128, -t256, -s256, -b256 or -b384")->required();
   initialising->add_option("--vit", options.vit, "The transformer's weights")->required();
   initialising->add_option("OUT", options.out, "The safetensors file to write")->required();
   initialising->add_option("--seed", options.init.seed, "Of the random values of all the rest")->capture_default_str();
-  initialising->add_flag("--allow-depth", options.init.allow_depth, "Take the blocks that both have where their numbers differ");
+  initialising->add_flag("--allow-depth", options.init.allow_depth,
+                         "Take the blocks that both have where their numbers differ");
   add_dtype(initialising);
   add_part(initialising);
 
@@ -151,15 +160,19 @@ int main(int argc, char** argv) {
   add_part(differing);
 
   CLI::App* merging = app.add_subcommand("merge", "Several files as one");
-  merging->add_option("FILES", options.files, "The files, and at last the safetensors file to write")->required()->expected(3, 1000);
-  merging->add_flag("--replace", options.replace, "Let tensors of later files take the place of earlier ones of the same name");
+  merging->add_option("FILES", options.files, "The files, and at last the safetensors file to write")
+      ->required()
+      ->expected(3, 1000);
+  merging->add_flag("--replace", options.replace,
+                    "Let tensors of later files take the place of earlier ones of the same name");
   add_dtype(merging);
 
   CLI::App* extracting = app.add_subcommand("extract", "The tensors under a prefix of names");
   extracting->add_option("IN", options.file, "The file")->required();
   extracting->add_option("OUT", options.out, "The safetensors file to write")->required();
   extracting->add_option("--prefix", options.prefix, "Such as backbone.")->required();
-  const CLI::Option* as = extracting->add_option("--as", options.renamed, "Put this in its place (an empty one takes it off)");
+  const CLI::Option* as =
+      extracting->add_option("--as", options.renamed, "Put this in its place (an empty one takes it off)");
   add_dtype(extracting);
   add_part(extracting);
 

@@ -231,8 +231,7 @@ class AutoencoderStage final : public BatchStage<AutoencoderTrainer<float>, Pict
 std::unique_ptr<TrainingStage> make_stage(const TrainConfig& config, std::shared_ptr<const TrainingData> data,
                                           std::shared_ptr<ImageCache> images, int threads) {
   Parts parts{config, std::move(data), std::move(images), threads};
-  parts.whole_model_given =
-      !config.init.empty() && open_weights(config.init).find("box.word_embed.weight") != nullptr;
+  parts.whole_model_given = !config.init.empty() && open_weights(config.init).find("box.word_embed.weight") != nullptr;
   const detrack::Stage stage = parse_stage(config.train.stage);
   if (config.init.empty() && parts.config.train.optimizer.backbone_factor != 1) {
     std::printf("no --init: the backbone starts from nothing and learns at the full rate\n");

@@ -24,8 +24,8 @@ namespace detrack::test {
 /// The largest piece of memory asked for at once.
 inline std::size_t largest_allocation = 0;
 
-/// True if `bytes` are read as weights, false if they are refused as they should be. Anything else is an exception other than
-/// detrack::Error, or a sanitizer's report: elements are read by both ways of reading.
+/// True if `bytes` are read as weights, false if they are refused as they should be. Anything else is an exception other
+/// than detrack::Error, or a sanitizer's report: elements are read by both ways of reading.
 inline bool check_weights(std::span<const std::byte> bytes) {
   const auto require = [](bool holds, const char* what) {
     if (!holds) throw std::logic_error(what);
@@ -71,7 +71,8 @@ inline bool check_weights(std::span<const std::byte> bytes) {
 inline std::vector<Bytes> good_weights() {
   std::vector<std::filesystem::path> paths;
   for (const auto& entry : std::filesystem::directory_iterator("tests/data/weights"))
-    if (const auto end = entry.path().extension(); end == ".pth" || end == ".npz" || end == ".npy") paths.push_back(entry.path());
+    if (const auto end = entry.path().extension(); end == ".pth" || end == ".npz" || end == ".npy")
+      paths.push_back(entry.path());
   std::sort(paths.begin(), paths.end());
   std::vector<Bytes> files;
   for (const auto& path : paths) {
@@ -79,8 +80,9 @@ inline std::vector<Bytes> good_weights() {
     if (bytes.size() < 16000) files.push_back(std::move(bytes));  // the smaller, the more often what matters is hit
   }
   files.push_back(craft_checkpoint(pickled_dictionary({{"a", pickled_tensor()}, {"b", "](" + pickled_tensor() + "e"}})));
-  files.push_back(craft_stream({.code = pickled_tensor({.count = 4, .view = pickled_tuple({pickled("v"), pickled(1), pickled(3)})}),
-                                .storages = {{"0", little(4, 8) + std::string(16, '\1')}}}));
+  files.push_back(
+      craft_stream({.code = pickled_tensor({.count = 4, .view = pickled_tuple({pickled("v"), pickled(1), pickled(3)})}),
+                    .storages = {{"0", little(4, 8) + std::string(16, '\1')}}}));
   return files;
 }
 
@@ -110,8 +112,10 @@ class WeightsMutator {
       Bytes data(members[i].bytes.begin(), members[i].bytes.end());
       const bool damage = i == chosen;
       if (damage) data = damaged(std::move(data));
-      CraftedMember member{.name = members[i].name, .data = std::string(detail::as_text(data)),
-                           .method = static_cast<std::uint16_t>(members[i].deflated ? 8 : 0), .crc = members[i].crc};
+      CraftedMember member{.name = members[i].name,
+                           .data = std::string(detail::as_text(data)),
+                           .method = static_cast<std::uint16_t>(members[i].deflated ? 8 : 0),
+                           .crc = members[i].crc};
       if (members[i].deflated) member.size = static_cast<std::int64_t>(members[i].size);
       crafted.push_back(std::move(member));
     }
@@ -133,7 +137,9 @@ class WeightsMutator {
       case 2: {  // a number at the edge of its range
         static constexpr std::uint8_t edges[] = {0, 1, 0x7f, 0x80, 0xfe, 0xff};
         const auto edge = static_cast<std::byte>(edges[below(std::size(edges))]);
-        std::fill(from, from + static_cast<std::ptrdiff_t>(std::min<std::size_t>(std::size_t{1} << below(4), file.size() - at)), edge);
+        std::fill(from,
+                  from + static_cast<std::ptrdiff_t>(std::min<std::size_t>(std::size_t{1} << below(4), file.size() - at)),
+                  edge);
         break;
       }
       case 3: file.resize(at); break;
@@ -149,18 +155,60 @@ class WeightsMutator {
       default: {
         const Bytes code = to_bytes(opcode());
         const std::size_t times = below(8) ? 1 : 1 + below(500);
-        for (std::size_t i = 0; i < times; ++i) file.insert(file.begin() + static_cast<std::ptrdiff_t>(at), code.begin(), code.end());
+        for (std::size_t i = 0; i < times; ++i)
+          file.insert(file.begin() + static_cast<std::ptrdiff_t>(at), code.begin(), code.end());
       }
     }
   }
 
   std::string opcode() {
-    static const std::vector<std::string> codes{
-        "(", "t", "0", "1", "2", "N", "\x88", "\x89", "K\x01", "M\xff\xff", "J\xff\xff\xff\xff", "]", ")", "}", "a", "e", "s", "u", "l", "d",
-        "\x85", "\x86", "\x87", "R", "b", "Q", "q\x01", "h\x01", "h\x02", "\x94", "\x8f", "\x90", "\x91", "\x81", "\x93", ".",
-        "\x8a\x01\x80", "X\x01" + std::string(3, '\0') + "x", "cos\nsystem\n", "ctorch\nFloatStorage\n", "ccollections\nOrderedDict\n",
-        "ctorch._utils\n_rebuild_tensor_v2\n", "]q\x01h\x01" "a", "r\xff\xff\xff\xff"};
-    return below(8) == 0 ? pickled_tensor({.shape = {2, static_cast<std::int64_t>(below(4))}, .strides = {static_cast<std::int64_t>(below(3)), 1}})
+    static const std::vector<std::string> codes{"(",
+                                                "t",
+                                                "0",
+                                                "1",
+                                                "2",
+                                                "N",
+                                                "\x88",
+                                                "\x89",
+                                                "K\x01",
+                                                "M\xff\xff",
+                                                "J\xff\xff\xff\xff",
+                                                "]",
+                                                ")",
+                                                "}",
+                                                "a",
+                                                "e",
+                                                "s",
+                                                "u",
+                                                "l",
+                                                "d",
+                                                "\x85",
+                                                "\x86",
+                                                "\x87",
+                                                "R",
+                                                "b",
+                                                "Q",
+                                                "q\x01",
+                                                "h\x01",
+                                                "h\x02",
+                                                "\x94",
+                                                "\x8f",
+                                                "\x90",
+                                                "\x91",
+                                                "\x81",
+                                                "\x93",
+                                                ".",
+                                                "\x8a\x01\x80",
+                                                "X\x01" + std::string(3, '\0') + "x",
+                                                "cos\nsystem\n",
+                                                "ctorch\nFloatStorage\n",
+                                                "ccollections\nOrderedDict\n",
+                                                "ctorch._utils\n_rebuild_tensor_v2\n",
+                                                "]q\x01h\x01"
+                                                "a",
+                                                "r\xff\xff\xff\xff"};
+    return below(8) == 0 ? pickled_tensor({.shape = {2, static_cast<std::int64_t>(below(4))},
+                                           .strides = {static_cast<std::int64_t>(below(3)), 1}})
                          : codes[below(codes.size())];
   }
 
@@ -193,7 +241,9 @@ void operator delete(void* memory, std::size_t) noexcept {
 
 int main(int argc, char** argv) {
   using namespace detrack::test;
-  const auto mutate = [](const Bytes& good, std::uint64_t seed, std::uint64_t index) { return WeightsMutator(seed, index)(good); };
+  const auto mutate = [](const Bytes& good, std::uint64_t seed, std::uint64_t index) {
+    return WeightsMutator(seed, index)(good);
+  };
   return run_mutations(argc, argv, good_weights(), mutate, [](const Bytes& bytes) { return check_weights(bytes); });
 }
 

@@ -1,4 +1,5 @@
-// NumPy's arrays and archives: those that it wrote are read bit by bit, those that lie are refused by what is wrong with them.
+// NumPy's arrays and archives: those that it wrote are read bit by bit, those that lie are refused by what is wrong with
+// them.
 #include "detrack/io/numpy_file.hpp"
 
 #include <doctest/doctest.h>
@@ -15,7 +16,8 @@ using namespace detrack::test;
 
 namespace {
 
-std::string npy_header(const std::string& descr = "'<f4'", const std::string& order = "False", const std::string& shape = "(2,)") {
+std::string npy_header(const std::string& descr = "'<f4'", const std::string& order = "False",
+                       const std::string& shape = "(2,)") {
   return "{'descr': " + descr + ", 'fortran_order': " + order + ", 'shape': " + shape + ", }\n";
 }
 
@@ -51,7 +53,8 @@ TEST_CASE("numpy: headers of every version are read, and what they must not say 
   };
   const std::string data(8, '\1');
   for (int version : {1, 2, 3}) CHECK(tensor(npy_header(), data, version).shape == std::vector<std::int64_t>{2});
-  CHECK(tensor("{\"shape\" :( 1 , 2L ) ,\"descr\":\"<f4\",\"fortran_order\":False}", data).shape == std::vector<std::int64_t>{1, 2});
+  CHECK(tensor("{\"shape\" :( 1 , 2L ) ,\"descr\":\"<f4\",\"fortran_order\":False}", data).shape ==
+        std::vector<std::int64_t>{1, 2});
   CHECK(tensor(npy_header("'|u1'", "True", "(2, 4)"), data).strides == std::vector<std::int64_t>{1, 2});
   CHECK(tensor(npy_header("'<f8'", "True", "()"), data).plain());
   CHECK(tensor(npy_header("'|b1'", "False", "(0, 4)"), "").numel() == 0);
@@ -82,8 +85,10 @@ TEST_CASE("numpy: headers of every version are read, and what they must not say 
   refused(npy_header(), "expected version 1, 2 or 3, got 4", 8, 4);
   check_weights_refused(to_bytes("\x93NUMPY"), "expected a version, got the end");
   check_weights_refused(to_bytes(std::string("\x93NUMPY\x01\x00\xff", 9)), "expected the header's length, got the end");
-  for (const auto& [name, because] : {std::pair{"big-endian.npy", "'>f4'"}, {"objects.npy", "'|O'"}, {"records.npy", "records"}})
-    CHECK(error_of(ErrorCode::format, [&, n = name] { open_weights(weights_fixture(n)); }).find(because) != std::string::npos);
+  for (const auto& [name, because] :
+       {std::pair{"big-endian.npy", "'>f4'"}, {"objects.npy", "'|O'"}, {"records.npy", "records"}})
+    CHECK(error_of(ErrorCode::format, [&, n = name] { open_weights(weights_fixture(n)); }).find(because) !=
+          std::string::npos);
 }
 
 TEST_CASE("numpy: archives of something else, and packed data that are damaged") {
@@ -100,8 +105,11 @@ TEST_CASE("numpy: archives of something else, and packed data that are damaged")
     // One stored block: what zlib would write for data that do not get smaller.
     const std::string stream = "\x01" + little(inner.size(), 2) + little(inner.size() ^ 0xffff, 2) + inner;
     const auto right = static_cast<std::int64_t>(detail::crc32(std::as_bytes(std::span(inner))));
-    return CraftedMember{.name = "a.npy", .data = stream, .method = 8,
-                         .size = size >= 0 ? size : static_cast<std::int64_t>(inner.size()), .crc = crc >= 0 ? crc : right};
+    return CraftedMember{.name = "a.npy",
+                         .data = stream,
+                         .method = 8,
+                         .size = size >= 0 ? size : static_cast<std::int64_t>(inner.size()),
+                         .crc = crc >= 0 ? crc : right};
   };
   const Bytes good = archive({packed(array)});
   const WeightsFile file = parse_weights(good, "x");

@@ -73,7 +73,8 @@ TEST_CASE("open_weights: what is no file of weights is named for what it is") {
   refused(std::string(257, '\0') + "ustar" + std::string(20, '\0'),
           "a tar archive (unpack it first; PyTorch before 0.2 wrote such checkpoints, which are not read)");
   refused(std::string(20, '\xff'), "a file that begins with '\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff'");
-  CHECK(error_of(ErrorCode::io, [&] { open_weights(folder / "none"); }).find("cannot open: No such file") != std::string::npos);
+  CHECK(error_of(ErrorCode::io, [&] { open_weights(folder / "none"); }).find("cannot open: No such file") !=
+        std::string::npos);
   error_of(ErrorCode::io, [&] { open_weights(folder.path()); });
   CHECK(parse_weights(good_file(), "x").format() == WeightsFormat::safetensors);
   for (const char* name : {"arrays.npz", "array.npy"})
@@ -93,8 +94,10 @@ TEST_CASE("open_weights: one vision transformer in four formats fills a model al
     const std::string array = craft_npy("{'descr': '<f4', 'fortran_order': False, 'shape': " + shape + ")}\n",
                                         std::string(detail::as_text(elements)));
     stored.push_back({.name = info.name + ".npy", .data = array});
-    packed.push_back({.name = info.name + ".npy", .data = "\x01" + little(array.size(), 2) + little(array.size() ^ 0xffff, 2) + array,
-                      .method = 8, .size = static_cast<std::int64_t>(array.size()),
+    packed.push_back({.name = info.name + ".npy",
+                      .data = "\x01" + little(array.size(), 2) + little(array.size() ^ 0xffff, 2) + array,
+                      .method = 8,
+                      .size = static_cast<std::int64_t>(array.size()),
                       .crc = detail::crc32(std::as_bytes(std::span(array)))});
   }
   write_file(folder / "stored.npz", to_bytes(craft_zip(stored)));
@@ -177,8 +180,9 @@ TEST_CASE("merge_weights and extract_weights: apart and together again") {
   CHECK(message.find("tensor 'backbone.a': expected a name of its own") != std::string::npos);
   merge_weights(parts, folder / "again", true);
   CHECK(read_file(folder / "again") == read_file(folder / "all"));
-  CHECK(error_of(ErrorCode::state_dict, [&] { extract_weights(all, "none.", "", folder / "x"); }).find("'none.*', got none") !=
-        std::string::npos);
+  CHECK(error_of(ErrorCode::state_dict, [&] {
+          extract_weights(all, "none.", "", folder / "x");
+        }).find("'none.*', got none") != std::string::npos);
   CHECK(folder.count() == 4);
 }
 

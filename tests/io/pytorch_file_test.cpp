@@ -50,8 +50,9 @@ TEST_CASE("pytorch: tensors of one storage share the file's bytes; only those wi
   file.read(file.get("long"), 0, std::span(integers));
   CHECK(integers[3] == std::numeric_limits<std::int64_t>::max());
   std::vector<float> no(4);
-  CHECK(error_of(ErrorCode::state_dict, [&] { file.read(file.get("long"), 0, std::span(no)); }).find("expected F32, got I64") !=
-        std::string::npos);
+  CHECK(error_of(ErrorCode::state_dict, [&] {
+          file.read(file.get("long"), 0, std::span(no));
+        }).find("expected F32, got I64") != std::string::npos);
   error_of(ErrorCode::argument, [&] { file.read(file.get("transposed"), 47, std::span(no)); });
 }
 
@@ -72,7 +73,8 @@ TEST_CASE("pytorch: the state dict of a checkpoint is found, and what else holds
     CHECK(state.find("state.0.exp_avg") != nullptr);
     const std::string message =
         error_of(ErrorCode::state_dict, [&] { open_weights(weights_fixture(name), {.part = "none"}); });
-    CHECK(message.find("expected a part 'none', got 'epoch', 'model', 'optimizer', 'model_ema', 'rate'") != std::string::npos);
+    CHECK(message.find("expected a part 'none', got 'epoch', 'model', 'optimizer', 'model_ema', 'rate'") !=
+          std::string::npos);
   }
   CHECK(open_weights(weights_fixture("state-dict.pth")).find("module.weight") != nullptr);
   CHECK(open_weights(weights_fixture("net.pth")).part() == "net");
@@ -116,24 +118,35 @@ TEST_CASE("pytorch: whole modules and other objects are refused by their names")
 TEST_CASE("pytorch: the machine for pickles does nothing but build values") {
   const auto good = [](const std::string& code) { return parse_weights(craft_checkpoint(code), "x").tensors().size(); };
   const std::string tensor = pickled_tensor();
-  CHECK(good(pickled("a") + "0" + tensor) == 1);                                        // POP
-  CHECK(good("(" + pickled("a") + "1" + tensor) == 1);                                  // POP_MARK
-  CHECK(good("]" + tensor + "q\x01" "ah\x01" "0") == 1);                                // APPEND, BINPUT, BINGET
-  CHECK(good("](" + tensor + "\x94h" + std::string(1, '\0') + "e") == 2);              // MEMOIZE, the same one twice
-  CHECK(good("(" + pickled("a") + tensor + "d") == 1);                                  // DICT
-  CHECK(good("(" + tensor + "l") == 1);                                                 // LIST
-  CHECK(good("}" + pickled(5) + tensor + "s") == 1);                                    // SETITEM
+  CHECK(good(pickled("a") + "0" + tensor) == 1);        // POP
+  CHECK(good("(" + pickled("a") + "1" + tensor) == 1);  // POP_MARK
+  CHECK(good("]" + tensor +
+             "q\x01"
+             "ah\x01"
+             "0") == 1);                                                   // APPEND, BINPUT, BINGET
+  CHECK(good("](" + tensor + "\x94h" + std::string(1, '\0') + "e") == 2);  // MEMOIZE, the same one twice
+  CHECK(good("(" + pickled("a") + tensor + "d") == 1);                     // DICT
+  CHECK(good("(" + tensor + "l") == 1);                                    // LIST
+  CHECK(good("}" + pickled(5) + tensor + "s") == 1);                       // SETITEM
   CHECK(good(pickled_global("argparse", "Namespace") + ")\x81}" + pickled("a") + "K\1sb0" + tensor) == 1);  // NEWOBJ, BUILD
-  CHECK(good(pickled_global("collections", "OrderedDict") + "(](" + pickled("a") + tensor + "\x86" "e" "tR") == 1);
+  CHECK(good(pickled_global("collections", "OrderedDict") + "(](" + pickled("a") + tensor +
+             "\x86"
+             "e"
+             "tR") == 1);
 
-  const auto refused = [](const std::string& code, const std::string& because) { check_weights_refused(craft_checkpoint(code), because); };
+  const auto refused = [](const std::string& code, const std::string& because) {
+    check_weights_refused(craft_checkpoint(code), because);
+  };
   refused("", "expected a value, got an empty stack");
   refused("0", "expected a value, got an empty stack");
   refused("(K\x01(0", "expected a value, got an empty stack");
   refused("t", "expected values above a mark, got no mark");
   refused("K\x01\x86", "expected 2 values, got 1");
   refused("K\x01(K\x02\x86", "expected 2 values, got 1");
-  refused("K\x01K\x02" "a", "expected a list to add to, got an integer");
+  refused(
+      "K\x01K\x02"
+      "a",
+      "expected a list to add to, got an integer");
   refused("}(K\x01u", "got a key without a value");
   refused("K\x01K\x01R", "expected a function to call");
   refused("N", "expected tensors, got None without any");
@@ -157,11 +170,15 @@ TEST_CASE("pytorch: depth, loops and explosions are bounded") {
   CHECK(parse_weights(craft_checkpoint(deep(30)), "x").tensors().size() == 1);
   check_weights_refused(craft_checkpoint(deep(33)), "expected values nested at most 32 deep, got more");
   check_weights_refused(craft_checkpoint(deep(100000)), "");
-  check_weights_refused(craft_checkpoint("]q\x01h\x01" "a"), "expected values nested at most 32 deep, got more");   // in itself
-  check_weights_refused(craft_checkpoint("}q\x01" + pickled("a") + "h\x01s"), "expected values nested at most 32 deep, got more");
+  check_weights_refused(craft_checkpoint("]q\x01h\x01"
+                                         "a"),
+                        "expected values nested at most 32 deep, got more");  // in itself
+  check_weights_refused(craft_checkpoint("}q\x01" + pickled("a") + "h\x01s"),
+                        "expected values nested at most 32 deep, got more");
   std::string twice = tensor;
   for (int i = 0; i < 30; ++i) twice += "q\x01h\x01\x86";  // a pair of the same pair of ...
-  check_weights_refused(craft_checkpoint(twice), "expected tensors under one name or a few, got the same ones again and again");
+  check_weights_refused(craft_checkpoint(twice),
+                        "expected tensors under one name or a few, got the same ones again and again");
   std::string many = "](";
   for (int i = 0; i < 200000; ++i) many += "]";
   check_weights_refused(craft_checkpoint(many + "e"), "expected objects in proportion to the file, got more");
@@ -171,7 +188,8 @@ TEST_CASE("pytorch: depth, loops and explosions are bounded") {
   std::string named = "}";
   for (int i = 0; i < 100; ++i) named += pickled(std::string(1001, 'a')) + (i ? "h\x01" : tensor + "q\x01") + "s";
   check_weights_refused(craft_checkpoint(named), "expected a name of at most 1000 bytes");
-  check_weights_refused(craft_checkpoint("}" + pickled("a") + tensor + "s" + pickled("a") + tensor + "s"), "tensor 'a': expected it once");
+  check_weights_refused(craft_checkpoint("}" + pickled("a") + tensor + "s" + pickled("a") + tensor + "s"),
+                        "tensor 'a': expected it once");
   check_weights_refused(craft_checkpoint("}N" + tensor + "s"), "got one under another kind of key");
   check_weights_refused(craft_checkpoint(std::string("}") + pickled("") + tensor + "s"), "got an empty name");
   CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds(5));
@@ -196,7 +214,8 @@ TEST_CASE("pytorch: tensors must lie in their storages, and storages in the file
   refused({.shape = {std::int64_t{1} << 40, std::int64_t{1} << 40}, .strides = {0, 0}}, "below 2^63");
   refused({.shape = {0, std::int64_t{1} << 40, std::int64_t{1} << 40}, .strides = {0, 0, 0}}, "below 2^63");
   refused({.shape = {std::int64_t{1} << 40}, .strides = {0}}, "bytes of tensors in a file of");
-  refused({.shape = std::vector<std::int64_t>(9, 1), .strides = std::vector<std::int64_t>(9, 1)}, "expected a rank of at most 8, got 9");
+  refused({.shape = std::vector<std::int64_t>(9, 1), .strides = std::vector<std::int64_t>(9, 1)},
+          "expected a rank of at most 8, got 9");
   refused({.count = -2}, "a storage's size: expected a number from 0 on");
   refused({.type = "ComplexDoubleStorage"}, "'ComplexDoubleStorage'");
   refused({.type = "float32"}, "expected a type of storages");
@@ -215,35 +234,49 @@ TEST_CASE("pytorch: tensors must lie in their storages, and storages in the file
                         "storage '0': expected the same type and size each time, got others");
   check_weights_refused(craft_checkpoint(pickled_tensor(), {{"0", std::string(8, '\1')}}, {{"archive/byteorder", "big"}}),
                         "expected little-endian numbers, got 'big'-endian ones");
-  std::vector<CraftedMember> packed{{.name = "archive/data.pkl", .data = pickle(pickled_tensor()), .method = 8, .size = 200}};
+  std::vector<CraftedMember> packed{
+      {.name = "archive/data.pkl", .data = pickle(pickled_tensor()), .method = 8, .size = 200}};
   check_weights_refused(to_bytes(craft_zip(packed)), "member 'archive/data.pkl': expected it stored");
 }
 
 TEST_CASE("pytorch: streams are checked from end to end") {
   const std::string tensor = pickled_tensor();
-  const auto refused = [](const CraftedStream& stream, const std::string& because) { check_weights_refused(craft_stream(stream), because); };
-  refused({.code = tensor, .magic = "\x8a\x0a" "0123456789"}, "expected a PyTorch checkpoint, got a pickle of something else");
+  const auto refused = [](const CraftedStream& stream, const std::string& because) {
+    check_weights_refused(craft_stream(stream), because);
+  };
+  refused({.code = tensor,
+           .magic = "\x8a\x0a"
+                    "0123456789"},
+          "expected a PyTorch checkpoint, got a pickle of something else");
   refused({.code = tensor, .magic = "K\x01"}, "expected a PyTorch checkpoint, got a pickle of something else");
   refused({.code = tensor, .version = "M\xe8\x03"}, "expected version 1001 of the stream, got 1000");
   refused({.code = tensor, .little_endian = "\x89"}, "expected little-endian numbers, got 'big'-endian ones");
   refused({.code = tensor, .storages = {}}, "storage '0': expected its elements, got none");
-  refused({.code = tensor, .storages = {{"1", little(2, 8) + std::string(8, 'x')}}}, "expected one that the checkpoint uses, once");
+  refused({.code = tensor, .storages = {{"1", little(2, 8) + std::string(8, 'x')}}},
+          "expected one that the checkpoint uses, once");
   const std::string good = little(2, 8) + std::string(8, 'x');
   refused({.code = tensor, .storages = {{"0", good}, {"0", good}}}, "expected one that the checkpoint uses, once");
   refused({.code = tensor, .storages = {{"0", little(3, 8) + std::string(8, 'x')}}}, "expected 2 elements, got 3");
-  refused({.code = tensor, .storages = {{"0", little(2, 8) + std::string(7, 'x')}}}, "expected 8 bytes, got the end of the file");
+  refused({.code = tensor, .storages = {{"0", little(2, 8) + std::string(7, 'x')}}},
+          "expected 8 bytes, got the end of the file");
   refused({.code = tensor, .storages = {{"0", little(2, 7)}}}, "got the end of the file");
 
   // A part of a storage, as version 0.4 and before pickled views.
-  const auto view = [](std::int64_t first, std::int64_t count) { return pickled_tuple({pickled("v"), pickled(first), pickled(count)}); };
-  const std::string four = little(4, 8) + little(0x3f800000, 4) + little(0x40000000, 4) + little(0x40400000, 4) + little(0x40800000, 4);
-  const auto bytes = craft_stream({.code = pickled_tensor({.shape = {2}, .count = 4, .view = view(1, 3)}), .storages = {{"0", four}}});
+  const auto view = [](std::int64_t first, std::int64_t count) {
+    return pickled_tuple({pickled("v"), pickled(first), pickled(count)});
+  };
+  const std::string four =
+      little(4, 8) + little(0x3f800000, 4) + little(0x40000000, 4) + little(0x40400000, 4) + little(0x40800000, 4);
+  const auto bytes =
+      craft_stream({.code = pickled_tensor({.shape = {2}, .count = 4, .view = view(1, 3)}), .storages = {{"0", four}}});
   const WeightsFile file = parse_weights(bytes, "x");
   std::vector<float> values(2);
   file.read(file.tensors()[0], 0, std::span(values));
   CHECK(values == std::vector<float>{2, 3});
-  refused({.code = pickled_tensor({.shape = {4}, .count = 4, .view = view(1, 3)}), .storages = {{"0", four}}}, "within the 3 of its storage");
-  refused({.code = pickled_tensor({.count = 4, .view = view(1, 4)}), .storages = {{"0", four}}}, "expected elements within [0, 4), got 4 from 1 on");
+  refused({.code = pickled_tensor({.shape = {4}, .count = 4, .view = view(1, 3)}), .storages = {{"0", four}}},
+          "within the 3 of its storage");
+  refused({.code = pickled_tensor({.count = 4, .view = view(1, 4)}), .storages = {{"0", four}}},
+          "expected elements within [0, 4), got 4 from 1 on");
   refused({.code = pickled_tensor({.count = 4, .view = view(-1, 4)}), .storages = {{"0", four}}}, "from 0 on, got -1");
 
   const Bytes whole = read_file(weights_fixture("stream.pth"));

@@ -88,12 +88,15 @@ TEST_CASE("zip: what does not hold together is refused") {
   const CraftedMember good{.name = "a", .data = "12345"};
   check_zip_refused({{.name = "a", .data = "1", .flags = 1}}, "member 'a': expected a member that is not encrypted");
   check_zip_refused({{.name = "a", .data = "1", .method = 14}}, "expected a member stored or deflated, got method 14");
-  check_zip_refused({{.name = "a", .data = "1", .local_name = "b"}}, "expected a local header with the same name and method");
+  check_zip_refused({{.name = "a", .data = "1", .local_name = "b"}},
+                    "expected a local header with the same name and method");
   check_zip_refused({{.name = "a", .data = "1", .size = 2}}, "expected 2 bytes, got 1 stored ones");
   check_zip_refused({{.name = "a", .data = "1", .size = 5, .packed_size = 5}}, "expected 5 bytes before the directory");
-  check_zip_refused({{.name = "a", .data = "1", .size = -2, .packed_size = std::int64_t{1} << 62, .zip64 = true}}, "member 'a'");
+  check_zip_refused({{.name = "a", .data = "1", .size = -2, .packed_size = std::int64_t{1} << 62, .zip64 = true}},
+                    "member 'a'");
   check_zip_refused({{.name = "a", .data = "1", .local_offset = 1}}, "expected a local header at byte 1, got none");
-  check_zip_refused({{.name = "a", .data = "1", .local_offset = std::int64_t{1} << 40, .zip64 = true}}, "expected a local header at byte");
+  check_zip_refused({{.name = "a", .data = "1", .local_offset = std::int64_t{1} << 40, .zip64 = true}},
+                    "expected a local header at byte");
   check_zip_refused({good, good}, "member 'a': expected it once, got it again");
   check_zip_refused({good, {.name = "a", .data = "", .size = 5, .packed_size = 5, .local_offset = 0}},
                     "member 'a': expected members apart from each other, got one that overlaps 'a'");
@@ -105,7 +108,8 @@ TEST_CASE("zip: what does not hold together is refused") {
   check_zip_refused(to_bytes("PK\x03\x04"), "got a shorter file");
   check_zip_refused(to_bytes("PK\x03\x04" + std::string(100, 'x')), "got none (a file cut short?)");
   for (const char* name : {"../a", "a/../b", "..", "/a", "a\\b", "c:a", "a\nb", "", "a/.."})
-    check_zip_refused({{.name = name, .data = "1"}}, "expected a relative path within the archive, got one that leads elsewhere");
+    check_zip_refused({{.name = name, .data = "1"}},
+                      "expected a relative path within the archive, got one that leads elsewhere");
   CHECK(members_of(to_bytes(craft_zip({{.name = "a..b/...", .data = "1"}}))).size() == 1);
 
   const std::string whole = craft_zip({good, {.name = "b", .data = "678"}}, {.zip64 = true});
@@ -133,10 +137,13 @@ TEST_CASE("inflate: stored, fixed and dynamic blocks, in pieces of any size") {
   BitWriter fixed;
   fixed.put(1, 1).put(1, 2);
   for (const char c : std::string("ab")) fixed.code(static_cast<std::uint32_t>(0x30 + c), 8);
-  fixed.code(7, 7).put(0, 0).code(1, 5);      // length 9, distance 2
-  fixed.code(0xc0 + 5, 8).code(0, 5);         // symbol 285: length 258, distance 1
+  fixed.code(7, 7).put(0, 0).code(1, 5);  // length 9, distance 2
+  fixed.code(0xc0 + 5, 8).code(0, 5);     // symbol 285: length 258, distance 1
   fixed.code(0, 7);
-  std::string expected = "ababababab" "a" + std::string(258, 'a');
+  std::string expected =
+      "ababababab"
+      "a" +
+      std::string(258, 'a');
   for (const std::size_t piece : {1, 10, 300}) CHECK(inflated(fixed.bytes, piece) == expected);
   // The packed archive of NumPy holds dynamic blocks: its arrays are compared in the tests of numpy_file.hpp.
 }
@@ -151,14 +158,30 @@ TEST_CASE("inflate: streams that break the rules are refused") {
   refused("", "expected more, got the end of the stream");
   refused("\x07", "got the reserved one");
   refused(std::string("\x01\x05\x00\x05\x00", 5), "expected the length of a stored block and its complement");
-  refused(std::string("\x01\x05\x00\xfa\xff" "abc", 8), "got the end of the stream");
+  refused(std::string("\x01\x05\x00\xfa\xff"
+                      "abc",
+                      8),
+          "got the end of the stream");
   refused(BitWriter{}.put(3, 3).code(1, 7).code(0, 5).put(0, 30).bytes, "expected a distance of at most 0, got 1");
   refused(BitWriter{}.put(3, 3).code(0xc0 + 6, 8).put(0, 30).bytes, "got the unused symbol 286");
   refused(BitWriter{}.put(3, 3).code(0x90, 8).code(1, 7).code(30, 5).put(0, 30).bytes, "expected a code of this block");
   refused(BitWriter{}.put(5, 3).put(30, 5).put(0, 5).put(0, 4).put(0, 30).bytes, "expected at most 286 and 30 codes");
-  refused(BitWriter{}.put(5, 3).put(0, 5).put(0, 5).put(15, 4).put(0x249, 12).put(0x249, 12).put(0, 30).bytes, "more lengths than fit");
-  refused(BitWriter{}.put(5, 3).put(0, 5).put(0, 5).put(0, 4).put(1, 3).put(0, 9).put(0, 30).put(0, 30).bytes, "got a repetition of none");
-  refused(BitWriter{}.put(5, 3).put(0, 5).put(0, 5).put(0, 4).put(0, 6).put(1, 3).put(0, 3).put(0xfefe, 16).put(0, 30).put(0, 30).bytes,
+  refused(BitWriter{}.put(5, 3).put(0, 5).put(0, 5).put(15, 4).put(0x249, 12).put(0x249, 12).put(0, 30).bytes,
+          "more lengths than fit");
+  refused(BitWriter{}.put(5, 3).put(0, 5).put(0, 5).put(0, 4).put(1, 3).put(0, 9).put(0, 30).put(0, 30).bytes,
+          "got a repetition of none");
+  refused(BitWriter{}
+              .put(5, 3)
+              .put(0, 5)
+              .put(0, 5)
+              .put(0, 4)
+              .put(0, 6)
+              .put(1, 3)
+              .put(0, 3)
+              .put(0xfefe, 16)
+              .put(0, 30)
+              .put(0, 30)
+              .bytes,
           "expected 258 code lengths, got more");
 }
 
@@ -181,5 +204,6 @@ TEST_CASE("inflate: random bytes end or are refused, and quickly") {
 TEST_CASE("zip: the checksum is that of ISO 3309") {
   CHECK(detail::crc32(std::as_bytes(std::span(std::string_view("123456789")))) == 0xcbf43926u);
   const std::string_view text = "123456789";
-  CHECK(detail::crc32(std::as_bytes(std::span(text.substr(4))), detail::crc32(std::as_bytes(std::span(text.substr(0, 4))))) == 0xcbf43926u);
+  CHECK(detail::crc32(std::as_bytes(std::span(text.substr(4))),
+                      detail::crc32(std::as_bytes(std::span(text.substr(0, 4))))) == 0xcbf43926u);
 }

@@ -1,7 +1,9 @@
 // What there is to say about a file of weights, for people and for programs.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <cstdio>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -34,7 +36,10 @@ inline std::string bytes_text(std::uint64_t bytes) {
 /// "5.72 M"
 inline std::string count_text(double count) {
   char text[32];
-  const auto [scale, unit] = count < 1e3 ? std::pair(1.0, "") : count < 1e6 ? std::pair(1e3, " k") : count < 1e9 ? std::pair(1e6, " M") : std::pair(1e9, " G");
+  const auto [scale, unit] = count < 1e3   ? std::pair(1.0, "")
+                             : count < 1e6 ? std::pair(1e3, " k")
+                             : count < 1e9 ? std::pair(1e6, " M")
+                                           : std::pair(1e9, " G");
   std::snprintf(text, sizeof text, scale == 1 ? "%.0f%s" : "%.4g%s", count / scale, unit);
   return text;
 }
@@ -43,8 +48,8 @@ inline std::string count_text(double count) {
 struct ModelFacts {
   std::string kind;
   std::int64_t parameters = 0;
-  std::optional<double> flops;  ///< of one forward pass
-  nlohmann::ordered_json configuration, sizes;
+  std::optional<double> flops = {};  ///< of one forward pass
+  nlohmann::ordered_json configuration = {}, sizes = {};
 };
 
 namespace detail {
@@ -65,7 +70,8 @@ inline std::optional<ModelFacts> vit_facts(const WeightsFile& file) {
     ModelFacts facts{.kind = "vision transformer"};
     double block_weights = 0;
     tensors.for_each([&](std::string_view bare, const TensorInfo& tensor) {
-      const bool part = bare.starts_with(kVitBlocks) || bare.starts_with("patch_embed.") || bare.starts_with("norm.") || bare.starts_with("pos_embed");
+      const bool part = bare.starts_with(kVitBlocks) || bare.starts_with("patch_embed.") || bare.starts_with("norm.") ||
+                        bare.starts_with("pos_embed");
       if (part) facts.parameters += tensor.numel();
       if (bare.starts_with(kVitBlocks) && tensor.shape.size() == 2) block_weights += static_cast<double>(tensor.numel());
     });
@@ -91,7 +97,8 @@ inline ModelFacts model_facts(const WeightsFile& file) {
   if (const auto found = file.metadata().find(Config::kMetadataKey); found != file.metadata().end()) {
     const Config config = config_from_json(found->second);
     facts.configuration = nlohmann::ordered_json::parse(to_json(config));
-    facts.kind = file.find("box.word_embed.weight") ? "DeTrack " + config.name : "part of, or besides, DeTrack " + config.name;
+    facts.kind =
+        file.find("box.word_embed.weight") ? "DeTrack " + config.name : "part of, or besides, DeTrack " + config.name;
     facts.flops = forward_flops(config);
     return facts;
   }
@@ -130,7 +137,11 @@ inline nlohmann::ordered_json inspection_json(const WeightsFile& file, bool tens
     if (!stats) continue;
     const TensorStatistics s = statistics(file, tensor);
     const auto finite = [](double x) { return std::isfinite(x) ? nlohmann::ordered_json(x) : nlohmann::ordered_json(); };
-    one.update({{"min", finite(s.min)}, {"mean", finite(s.mean)}, {"max", finite(s.max)}, {"nan", s.nan}, {"infinite", s.infinite}});
+    one.update({{"min", finite(s.min)},
+                {"mean", finite(s.mean)},
+                {"max", finite(s.max)},
+                {"nan", s.nan},
+                {"infinite", s.infinite}});
   }
   return json;
 }
@@ -144,14 +155,16 @@ inline void print_inspection(const WeightsFile& file, bool tensors, bool stats) 
               file.part().empty() ? "" : (", part '" + escaped(file.part(), 200) + "'").c_str());
   for (const auto& [part, count] : file.left_out())
     std::printf("  beside it: %zu tensors under '%s' (--part)\n", count, escaped(part, 200).c_str());
-  std::printf("model: %s, %s parameters", escaped(facts.kind, 200).c_str(), count_text(static_cast<double>(facts.parameters)).c_str());
+  std::printf("model: %s, %s parameters", escaped(facts.kind, 200).c_str(),
+              count_text(static_cast<double>(facts.parameters)).c_str());
   if (!facts.sizes.is_null()) {
     const auto number = [&](const char* name) { return static_cast<long long>(facts.sizes.at(name).get<std::int64_t>()); };
     std::printf(", width %lld, %lld blocks, patch %lld", number("width"), number("depth"), number("patch"));
     if (number("grid") > 0)
       std::printf(", pictures of %lld x %lld", number("grid") * number("patch"), number("grid") * number("patch"));
   }
-  if (facts.flops) std::printf(", %sFLOP a forward pass", (count_text(*facts.flops) + (*facts.flops < 1e3 ? " " : "")).c_str());
+  if (facts.flops)
+    std::printf(", %sFLOP a forward pass", (count_text(*facts.flops) + (*facts.flops < 1e3 ? " " : "")).c_str());
   std::printf("\n");
   if (!facts.configuration.is_null()) std::printf("configuration: %s\n", facts.configuration.dump().c_str());
   for (const auto& [key, value] : file.metadata())
@@ -163,7 +176,8 @@ inline void print_inspection(const WeightsFile& file, bool tensors, bool stats) 
   std::printf("\n");
   if (tensors || stats) {
     for (const TensorInfo& tensor : file.tensors()) {
-      std::printf("  %s %s %s", escaped(tensor.name, 200).c_str(), std::string(to_string(tensor.dtype)).c_str(), to_string(tensor.shape).c_str());
+      std::printf("  %s %s %s", escaped(tensor.name, 200).c_str(), std::string(to_string(tensor.dtype)).c_str(),
+                  to_string(tensor.shape).c_str());
       if (stats) {
         const TensorStatistics s = statistics(file, tensor);
         std::printf("  min %.6g mean %.6g max %.6g", s.min, s.mean, s.max);
@@ -184,7 +198,8 @@ inline void print_inspection(const WeightsFile& file, bool tensors, bool stats) 
   }
   constexpr std::size_t kShown = 100;
   for (std::size_t i = 0; i < std::min(lines.size(), kShown); ++i)
-    std::printf("  %s%s\n", lines[i].first.c_str(), lines[i].second > 1 ? (", " + std::to_string(lines[i].second) + " times").c_str() : "");
+    std::printf("  %s%s\n", lines[i].first.c_str(),
+                lines[i].second > 1 ? (", " + std::to_string(lines[i].second) + " times").c_str() : "");
   if (lines.size() > kShown) std::printf("  and %zu more (--tensors)\n", lines.size() - kShown);
 }
 

@@ -67,8 +67,8 @@ struct boolean8 {
 /// Element types a file may hold.
 enum class DType { f64, f32, f16, bf16, i64, i32, i16, i8, u64, u32, u16, u8, boolean };
 
-inline constexpr std::array<DType, 13> kDTypes{DType::f64, DType::f32, DType::f16, DType::bf16, DType::i64,
-                                               DType::i32, DType::i16, DType::i8,  DType::u64,  DType::u32,
+inline constexpr std::array<DType, 13> kDTypes{DType::f64, DType::f32, DType::f16,    DType::bf16, DType::i64,
+                                               DType::i32, DType::i16, DType::i8,     DType::u64,  DType::u32,
                                                DType::u16, DType::u8,  DType::boolean};
 
 constexpr std::size_t size_of(DType type) {

@@ -39,7 +39,8 @@ struct WeightsDifference {
 
 namespace detail {
 
-inline TensorDifference compare_tensors(const WeightsFile& a, const TensorInfo& x, const WeightsFile& b, const TensorInfo& y) {
+inline TensorDifference compare_tensors(const WeightsFile& a, const TensorInfo& x, const WeightsFile& b,
+                                        const TensorInfo& y) {
   TensorDifference result{.name = x.name, .count = x.numel()};
   double sum = 0, squares = 0, norm = 0;
   std::int64_t compared = 0;

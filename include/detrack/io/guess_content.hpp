@@ -34,7 +34,9 @@ inline std::string guess_content(std::span<const std::byte> file) {
   if (bytes.starts_with("\x89HDF\r\n")) return "an HDF5 file (perhaps of Keras)";
   if (bytes.starts_with("GGUF")) return "a GGUF file";
   if (bytes.starts_with("\x1f\x8b")) return "data packed by gzip (unpack them first)";
-  if (bytes.starts_with("\xfd" "7zXZ")) return "data packed by xz (unpack them first)";
+  if (bytes.starts_with("\xfd"
+                        "7zXZ"))
+    return "data packed by xz (unpack them first)";
   if (bytes.starts_with("\x28\xb5\x2f\xfd")) return "data packed by zstd (unpack them first)";
   if (bytes.size() > 262 && bytes.substr(257, 5) == "ustar")
     return "a tar archive (unpack it first; PyTorch before 0.2 wrote such checkpoints, which are not read)";

@@ -41,7 +41,8 @@ class HuffmanCode {
       const std::uint8_t length = lengths[symbol];
       if (length == 0) continue;
       std::uint32_t reversed = 0;  // codes come with their highest bit first, everything else with its lowest
-      for (std::uint32_t value = next[length]++, bit = 0; bit < length; ++bit) reversed |= ((value >> bit) & 1u) << (length - 1 - bit);
+      for (std::uint32_t value = next[length]++, bit = 0; bit < length; ++bit)
+        reversed |= ((value >> bit) & 1u) << (length - 1 - bit);
       for (std::size_t at = reversed; at < table_.size(); at += std::size_t{1} << length)
         table_[at] = {static_cast<std::uint16_t>(symbol), length};
     }
@@ -56,7 +57,8 @@ class HuffmanCode {
   std::vector<Entry> table_ = std::vector<Entry>(2);  ///< by the next bits_ bits
 };
 
-/// Inflates a stream that is whole in memory, as much at a time as asked for. It needs about 300 kB whatever the stream says.
+/// Inflates a stream that is whole in memory, as much at a time as asked for. It needs about 300 kB whatever the stream
+/// says.
 class Inflater {
  public:
   /// `where` begins messages.
@@ -204,8 +206,8 @@ class Inflater {
   /// Literals until `out` is full, a match begins, or the block ends.
   std::size_t decode(std::span<std::byte> out) {
     // Lengths and distances are a base and so many bits more (RFC 1951, 3.2.5).
-    static constexpr std::array<std::uint16_t, 29> length_base{3,  4,  5,  6,  7,  8,  9,  10, 11,  13,  15,  17,  19,  23, 27,
-                                                               31, 35, 43, 51, 59, 67, 83, 99, 115, 131, 163, 195, 227, 258};
+    static constexpr std::array<std::uint16_t, 29> length_base{
+        3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31, 35, 43, 51, 59, 67, 83, 99, 115, 131, 163, 195, 227, 258};
     static constexpr std::array<std::uint8_t, 29> length_bits{0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2,
                                                               2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0};
     std::size_t done = 0;

@@ -24,12 +24,12 @@ struct NpyHeader {
   DType dtype = DType::f32;
   bool fortran_order = false;
   std::vector<std::int64_t> shape;
-  std::size_t size = 0;        ///< of the header: the elements begin there
+  std::size_t size = 0;         ///< of the header: the elements begin there
   std::uint64_t data_size = 0;  ///< of the elements, bytes
 };
 
-/// Reads the header of a .npy file, format versions 1 to 3 (numpy.lib.format's documentation). `bytes` begin with it and hold
-/// at least kMaxNpyHeader of the file, or all of it.
+/// Reads the header of a .npy file, format versions 1 to 3 (numpy.lib.format's documentation). `bytes` begin with it and
+/// hold at least kMaxNpyHeader of the file, or all of it.
 class NpyHeaderReader {
  public:
   /// `where` begins messages.
@@ -47,7 +47,8 @@ class NpyHeaderReader {
     if (version < 1 || version > 3) fail_here("expected version 1, 2 or 3, got ", version);
     const std::size_t length_bytes = version == 1 ? 2 : 4;
     if (bytes_.size() - kPrefix < length_bytes) fail_here("expected the header's length, got the end");
-    const std::size_t length = version == 1 ? little_endian<std::uint16_t>(bytes_, kPrefix) : little_endian<std::uint32_t>(bytes_, kPrefix);
+    const std::size_t length =
+        version == 1 ? little_endian<std::uint16_t>(bytes_, kPrefix) : little_endian<std::uint32_t>(bytes_, kPrefix);
     header_.size = kPrefix + length_bytes + length;
     if (length > kMaxNpyHeader - kPrefix - length_bytes || header_.size > bytes_.size())
       fail_here("expected a header within ", std::min(bytes_.size(), kMaxNpyHeader), " bytes, got ", length, " bytes");
@@ -59,7 +60,8 @@ class NpyHeaderReader {
     return header_;
   }
 
-  static constexpr std::size_t kMaxNpyHeader = 4096;  ///< the longest that the known types and eight extents could need, many times
+  static constexpr std::size_t kMaxNpyHeader =
+      4096;  ///< the longest that the known types and eight extents could need, many times
 
  private:
   template <class... Parts>
@@ -109,7 +111,9 @@ class NpyHeaderReader {
     skip_blanks();
     if (!text_.empty()) fail_here("header: expected its end, got ", in_quotes(text_.substr(0, 20)));
     if (!has_type || !has_order || !has_shape)
-      fail_here("header: expected descr, fortran_order and shape, got no ", !has_type ? "descr" : !has_order ? "fortran_order" : "shape");
+      fail_here("header: expected descr, fortran_order and shape, got no ", !has_type    ? "descr"
+                                                                            : !has_order ? "fortran_order"
+                                                                                         : "shape");
   }
 
   bool read_truth() {
@@ -137,8 +141,9 @@ class NpyHeaderReader {
   static std::optional<DType> dtype_of(std::string_view type) {
     if (type.size() != 3) return {};
     static constexpr std::pair<std::string_view, DType> known[] = {
-        {"f8", DType::f64}, {"f4", DType::f32}, {"f2", DType::f16}, {"i8", DType::i64}, {"i4", DType::i32}, {"i2", DType::i16},
-        {"u8", DType::u64}, {"u4", DType::u32}, {"u2", DType::u16}, {"i1", DType::i8},  {"u1", DType::u8},  {"b1", DType::boolean}};
+        {"f8", DType::f64}, {"f4", DType::f32}, {"f2", DType::f16}, {"i8", DType::i64},
+        {"i4", DType::i32}, {"i2", DType::i16}, {"u8", DType::u64}, {"u4", DType::u32},
+        {"u2", DType::u16}, {"i1", DType::i8},  {"u1", DType::u8},  {"b1", DType::boolean}};
     for (const auto& [name, dtype] : known)
       if (type.substr(1) == name && (type[0] == '<' || (type[0] == '|' && size_of(dtype) == 1))) return dtype;
     return {};
@@ -161,7 +166,8 @@ class NpyHeaderReader {
     const std::size_t digits = std::min(text_.find_first_not_of("0123456789"), text_.size());
     std::int64_t value = 0;
     for (const char digit : text_.substr(0, digits)) {
-      if (value > (std::numeric_limits<std::int64_t>::max() - 9) / 10) fail_here("shape: expected extents below 2^63, got more");
+      if (value > (std::numeric_limits<std::int64_t>::max() - 9) / 10)
+        fail_here("shape: expected extents below 2^63, got more");
       value = 10 * value + (digit - '0');
     }
     if (digits == 0) fail_here("shape: expected an extent, got ", in_quotes(text_.substr(0, 20)));

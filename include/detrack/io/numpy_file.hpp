@@ -41,8 +41,8 @@ inline TensorInfo read_array(const std::string& where, std::string name, std::sp
   return array_tensor(std::move(name), header, data);
 }
 
-/// The same of a deflated member, which is inflated once here to see that size and checksum are right: reading it later cannot
-/// fail, and a model that is loaded from it is never left half written. Errors: format.
+/// The same of a deflated member, which is inflated once here to see that size and checksum are right: reading it later
+/// cannot fail, and a model that is loaded from it is never left half written. Errors: format.
 inline TensorInfo read_deflated_array(const std::string& where, std::string name, const ZipMember& member) {
   Inflater inflater(where, member.bytes);
   std::array<std::byte, 16384> piece;
@@ -51,8 +51,8 @@ inline TensorInfo read_deflated_array(const std::string& where, std::string name
   const NpyHeader header = NpyHeaderReader(where, begin).read();
   const std::uint64_t expected = header.size + header.data_size;
   if (member.size != expected)
-    fail(ErrorCode::format, where, ": expected ", expected, " bytes for ", to_string(header.dtype), " ", to_string(header.shape),
-         ", got ", member.size);
+    fail(ErrorCode::format, where, ": expected ", expected, " bytes for ", to_string(header.dtype), " ",
+         to_string(header.shape), ", got ", member.size);
   std::uint64_t size = begin.size();
   std::uint32_t crc = crc32(begin);
   while (size <= expected) {
@@ -61,11 +61,13 @@ inline TensorInfo read_deflated_array(const std::string& where, std::string name
     size += count;
     crc = crc32(std::span(piece).first(count), crc);
   }
-  if (size != expected) fail(ErrorCode::format, where, ": expected ", expected, " inflated bytes, got ", size > expected ? "more" : "fewer");
+  if (size != expected)
+    fail(ErrorCode::format, where, ": expected ", expected, " inflated bytes, got ", size > expected ? "more" : "fewer");
   if (crc != member.crc) fail(ErrorCode::format, where, ": expected data with the archive's checksum, got damaged ones");
   TensorInfo tensor = array_tensor(std::move(name), header, member.bytes);
   if (!tensor.strides.empty())
-    fail(ErrorCode::format, where, ": expected elements in C order in a compressed archive, got Fortran's (save without compression)");
+    fail(ErrorCode::format, where,
+         ": expected elements in C order in a compressed archive, got Fortran's (save without compression)");
   tensor.inflated_lead = header.size;
   return tensor;
 }
@@ -80,7 +82,8 @@ inline WeightsContents npz_contents(const std::string& path, const std::vector<Z
     const std::string where = path + ": member " + in_quotes(member.name);
     if (!member.name.ends_with(end)) fail(ErrorCode::format, where, ": expected arrays (.npy) alone, got another file");
     const std::string name = member.name.substr(0, member.name.size() - end.size());
-    contents.tensors.push_back(member.deflated ? read_deflated_array(where, name, member) : read_array(where, name, member.bytes));
+    contents.tensors.push_back(member.deflated ? read_deflated_array(where, name, member)
+                                               : read_array(where, name, member.bytes));
   }
   return contents;
 }

@@ -21,25 +21,30 @@ namespace detrack {
 
 namespace detail {
 
-inline WeightsContents zip_contents(const std::string& path, std::span<const std::byte> file, const WeightsOptions& options) {
+inline WeightsContents zip_contents(const std::string& path, std::span<const std::byte> file,
+                                    const WeightsOptions& options) {
   const auto members = ZipReader(path, file).read();
   if (const auto folder = torch_folder(members)) return TorchFile(path, file, options).read_zip(members, *folder);
   if (!options.part.empty())
-    fail(ErrorCode::state_dict, path, ": expected a PyTorch checkpoint with a part ", in_quotes(options.part), ", got another archive");
+    fail(ErrorCode::state_dict, path, ": expected a PyTorch checkpoint with a part ", in_quotes(options.part),
+         ", got another archive");
   const bool arrays = std::any_of(members.begin(), members.end(), [](const auto& m) { return m.name.ends_with(".npy"); });
   if (!arrays && !members.empty())
-    fail(ErrorCode::format, path, ": expected a zip archive of PyTorch (with a data.pkl) or NumPy (.npy), got one that begins with ",
+    fail(ErrorCode::format, path,
+         ": expected a zip archive of PyTorch (with a data.pkl) or NumPy (.npy), got one that begins with ",
          in_quotes(members.front().name));
   return npz_contents(path, members);
 }
 
 /// Errors: format, state_dict.
-inline WeightsContents weights_contents(const std::string& path, std::span<const std::byte> file, const WeightsOptions& options) {
+inline WeightsContents weights_contents(const std::string& path, std::span<const std::byte> file,
+                                        const WeightsOptions& options) {
   const std::string_view text = as_text(file);
   if (is_zip(text)) return zip_contents(path, file, options);
   if (is_pickle(text)) return TorchFile(path, file, options).read_stream();
   if (!options.part.empty())
-    fail(ErrorCode::state_dict, path, ": expected a PyTorch checkpoint with a part ", in_quotes(options.part), ", got another file");
+    fail(ErrorCode::state_dict, path, ": expected a PyTorch checkpoint with a part ", in_quotes(options.part),
+         ", got another file");
   if (text.starts_with(kNpyMagic)) return npy_contents(path, file);
   if (text.size() > kLengthBytes && text[kLengthBytes] == '{') return safetensors_contents(path, file);
   const std::string guess = guess_content(file);
@@ -63,7 +68,8 @@ inline WeightsFile open_weights(const std::filesystem::path& path, const Weights
 
 /// The same from memory, which must outlive the result. `label` stands in messages where a path would. Errors: format,
 /// state_dict.
-inline WeightsFile parse_weights(std::span<const std::byte> bytes, const std::string& label = "memory", const WeightsOptions& options = {}) {
+inline WeightsFile parse_weights(std::span<const std::byte> bytes, const std::string& label = "memory",
+                                 const WeightsOptions& options = {}) {
   return WeightsFile(label, MappedFile(), bytes, detail::weights_contents(label, bytes, options));
 }
 

@@ -35,9 +35,9 @@ class PickleObjects {
   virtual PickleValue persistent(PickleReader& reader, PickleValue id) = 0;
 };
 
-/// Runs the machine that a pickle is a program of (Python's Lib/pickletools.py describes its opcodes), protocols 2 to 5, which
-/// are those PyTorch writes. Opcodes that only older or other pickles have are refused. Memory is bounded by the heap's
-/// budget; there is no recursion.
+/// Runs the machine that a pickle is a program of (Python's Lib/pickletools.py describes its opcodes), protocols 2 to 5,
+/// which are those PyTorch writes. Opcodes that only older or other pickles have are refused. Memory is bounded by the
+/// heap's budget; there is no recursion.
 class PickleReader {
  public:
   using Kind = PickleValue::Kind;
@@ -74,9 +74,7 @@ class PickleReader {
 
   std::string_view text(PickleValue value) const {
     const auto at = static_cast<std::size_t>(value.at);
-    const auto payload = [&](std::size_t skipped, std::size_t size) {
-      return as_text(bytes_).substr(at + skipped, size);
-    };
+    const auto payload = [&](std::size_t skipped, std::size_t size) { return as_text(bytes_).substr(at + skipped, size); };
     switch (std::to_integer<std::uint8_t>(bytes_[at])) {
       case 0x8c:
       case 'U': return payload(2, little_endian<std::uint8_t>(bytes_, at + 1));
@@ -278,28 +276,28 @@ class PickleReader {
       case '1': pop_to_mark(); return;  // POP_MARK
       case '2': push(top()); return;    // DUP
 
-      case 'N': return push({Kind::none, 0});      // NONE
-      case 0x88: return push({Kind::boolean, 1});  // NEWTRUE
-      case 0x89: return push({Kind::boolean, 0});  // NEWFALSE
-      case 'J': return push_integer(take_number<std::int32_t>());   // BININT
-      case 'K': return push_integer(take_number<std::uint8_t>());   // BININT1
-      case 'M': return push_integer(take_number<std::uint16_t>());  // BININT2
-      case 0x8a: return push_long(take(take_number<std::uint8_t>()));  // LONG1
-      case 'G': return push_payload(Kind::number, 8);                  // BINFLOAT
-      case 'X':                                                        // BINUNICODE
-      case 'T': return push_payload(Kind::text, take_number<std::uint32_t>());   // BINSTRING
-      case 0x8c:                                                                 // SHORT_BINUNICODE
-      case 'U': return push_payload(Kind::text, take_number<std::uint8_t>());    // SHORT_BINSTRING
-      case 0x8d: return push_payload(Kind::text, take_number<std::uint64_t>());  // BINUNICODE8
-      case 'B': return push_payload(Kind::bytes, take_number<std::uint32_t>());  // BINBYTES
-      case 'C': return push_payload(Kind::bytes, take_number<std::uint8_t>());   // SHORT_BINBYTES
-      case 0x8e:                                                                 // BINBYTES8
+      case 'N': return push({Kind::none, 0});                                     // NONE
+      case 0x88: return push({Kind::boolean, 1});                                 // NEWTRUE
+      case 0x89: return push({Kind::boolean, 0});                                 // NEWFALSE
+      case 'J': return push_integer(take_number<std::int32_t>());                 // BININT
+      case 'K': return push_integer(take_number<std::uint8_t>());                 // BININT1
+      case 'M': return push_integer(take_number<std::uint16_t>());                // BININT2
+      case 0x8a: return push_long(take(take_number<std::uint8_t>()));             // LONG1
+      case 'G': return push_payload(Kind::number, 8);                             // BINFLOAT
+      case 'X':                                                                   // BINUNICODE
+      case 'T': return push_payload(Kind::text, take_number<std::uint32_t>());    // BINSTRING
+      case 0x8c:                                                                  // SHORT_BINUNICODE
+      case 'U': return push_payload(Kind::text, take_number<std::uint8_t>());     // SHORT_BINSTRING
+      case 0x8d: return push_payload(Kind::text, take_number<std::uint64_t>());   // BINUNICODE8
+      case 'B': return push_payload(Kind::bytes, take_number<std::uint32_t>());   // BINBYTES
+      case 'C': return push_payload(Kind::bytes, take_number<std::uint8_t>());    // SHORT_BINBYTES
+      case 0x8e:                                                                  // BINBYTES8
       case 0x96: return push_payload(Kind::bytes, take_number<std::uint64_t>());  // BYTEARRAY8
 
-      case ')': return push_container(Kind::tuple, {});             // EMPTY_TUPLE
-      case 't': return push_container(Kind::tuple, pop_to_mark());  // TUPLE
-      case 0x85:                                                    // TUPLE1
-      case 0x86:                                                    // TUPLE2
+      case ')': return push_container(Kind::tuple, {});                       // EMPTY_TUPLE
+      case 't': return push_container(Kind::tuple, pop_to_mark());            // TUPLE
+      case 0x85:                                                              // TUPLE1
+      case 0x86:                                                              // TUPLE2
       case 0x87: return push_container(Kind::tuple, pop_many(code - 0x84u));  // TUPLE3
       case 0x8f:                                                              // EMPTY_SET
       case ']': return push_container(Kind::list, {});                        // EMPTY_LIST
@@ -327,9 +325,9 @@ class PickleReader {
         const std::string_view global = text(pop(), "the name of a global"), module = text(pop(), "the module of a global");
         return push_global(module, global);
       }
-      case 'R':                    // REDUCE
-      case 0x81: return call();    // NEWOBJ
-      case 'b': return build();    // BUILD
+      case 'R':                                                  // REDUCE
+      case 0x81: return call();                                  // NEWOBJ
+      case 'b': return build();                                  // BUILD
       case 'Q': return push(objects_.persistent(*this, pop()));  // BINPERSID
       default: {
         constexpr std::string_view digits = "0123456789abcdef";

@@ -12,18 +12,18 @@ namespace detrack::detail {
 struct PickleValue {
   enum class Kind : std::uint8_t {
     none,
-    boolean,       ///< 0 or 1
-    integer,       ///< of 64 bits: place in PickleHeap::integers
-    big_integer,   ///< of more: byte of its opcode
-    text,          ///< byte of its opcode
-    number,        ///< with a fraction; nobody asks for its value
-    bytes,         ///< byte of its opcode
-    tuple,         ///< place in PickleHeap::containers
-    list,          ///< the same; sets are lists too
-    dictionary,    ///< the same; keys and values in turn
-    global,        ///< number that PickleObjects gave it
-    object,        ///< the same, of something made by calling a global
-    opaque         ///< an object whose contents nobody asks for
+    boolean,      ///< 0 or 1
+    integer,      ///< of 64 bits: place in PickleHeap::integers
+    big_integer,  ///< of more: byte of its opcode
+    text,         ///< byte of its opcode
+    number,       ///< with a fraction; nobody asks for its value
+    bytes,        ///< byte of its opcode
+    tuple,        ///< place in PickleHeap::containers
+    list,         ///< the same; sets are lists too
+    dictionary,   ///< the same; keys and values in turn
+    global,       ///< number that PickleObjects gave it
+    object,       ///< the same, of something made by calling a global
+    opaque        ///< an object whose contents nobody asks for
   };
   Kind kind = Kind::none;
   std::uint32_t at = 0;

@@ -49,7 +49,8 @@ class TorchFile {
     if (magic.kind != PickleValue::Kind::big_integer || as_text(reader.big_integer(magic)) != kMagic)
       fail(ErrorCode::format, path_, ": expected a PyTorch checkpoint, got a pickle of something else");
     const std::int64_t version = reader.integer(reader.read(), "the stream's version");
-    if (version != kVersion) fail(ErrorCode::format, path_, ": expected version ", kVersion, " of the stream, got ", version);
+    if (version != kVersion)
+      fail(ErrorCode::format, path_, ": expected version ", kVersion, " of the stream, got ", version);
     check_machine(reader, reader.read());
     const PickleValue root = reader.read();
     const PickleValue keys = reader.read();
@@ -134,8 +135,8 @@ class TorchFile {
                            const std::vector<std::span<const std::byte>>& storages) {
     for (std::size_t i = 0; i < storages.size(); ++i)
       if (const std::uint64_t size = size_of_storage(objects_.storages[i]); storages[i].size() < size)
-        fail(ErrorCode::format, path_, ": storage ", in_quotes(objects_.storages[i].key), ": expected ", size, " bytes, got ",
-             storages[i].size());
+        fail(ErrorCode::format, path_, ": storage ", in_quotes(objects_.storages[i].key), ": expected ", size,
+             " bytes, got ", storages[i].size());
     TorchStateDict found(path_, file_.size(), reader, heap_, std::filesystem::path(path_).stem().string());
     found.find(root, options_);
     WeightsContents result;
@@ -145,7 +146,8 @@ class TorchFile {
     result.tensors.reserve(found.tensors.size());
     for (auto& [name, value] : found.tensors) {
       const TorchTensor& tensor = objects_.tensor(value);
-      result.tensors.push_back({std::move(name), tensor.dtype, tensor.shape, window(tensor, storages[tensor.storage]), {}, {}});
+      result.tensors.push_back(
+          {std::move(name), tensor.dtype, tensor.shape, window(tensor, storages[tensor.storage]), {}, {}});
       if (!is_row_major(tensor.shape, tensor.strides)) result.tensors.back().strides = tensor.strides;
     }
     return result;

@@ -36,8 +36,8 @@ class WeightsWriter {
   /// Tensors of one name replace each other where `replace`. Errors: argument (a name that is there already).
   void add(const WeightsFile& file, const TensorInfo& info, const std::string& name, bool replace = false) {
     if (!replace && tensors_.contains(name))
-      fail(ErrorCode::argument, file.path(), ": tensor ", detail::in_quotes(name), ": expected a name of its own, got one that ",
-           tensors_.at(name).first->path(), " has too");
+      fail(ErrorCode::argument, file.path(), ": tensor ", detail::in_quotes(name),
+           ": expected a name of its own, got one that ", tensors_.at(name).first->path(), " has too");
     tensors_[name] = {&file, &info};
   }
   /// Errors: argument (another value under a key that is there already).
@@ -45,14 +45,14 @@ class WeightsWriter {
     for (const auto& [key, value] : file.metadata()) {
       const auto [at, is_new] = metadata_.try_emplace(key, value);
       if (!is_new && at->second != value && !replace)
-        fail(ErrorCode::argument, file.path(), ": metadata ", detail::in_quotes(key), ": expected what the files before have, ",
-             detail::in_quotes(at->second), ", got ", detail::in_quotes(value));
+        fail(ErrorCode::argument, file.path(), ": metadata ", detail::in_quotes(key),
+             ": expected what the files before have, ", detail::in_quotes(at->second), ", got ", detail::in_quotes(value));
       at->second = value;
     }
   }
 
-  /// Errors: those of save_safetensors; format (damaged data). What was at `path` stays until the new file is complete: it may
-  /// be one of the files that are read.
+  /// Errors: those of save_safetensors; format (damaged data). What was at `path` stays until the new file is complete: it
+  /// may be one of the files that are read.
   SaveReport save(const std::filesystem::path& path) const {
     SaveReport report;
     std::vector<SafetensorsEntry> entries;
@@ -63,9 +63,11 @@ class WeightsWriter {
   }
 
  private:
-  SafetensorsEntry entry(const WeightsFile& file, const TensorInfo& info, const std::string& name, SaveReport& report) const {
+  SafetensorsEntry entry(const WeightsFile& file, const TensorInfo& info, const std::string& name,
+                         SaveReport& report) const {
     const DType stored = floats_ && detail::is_floating(info.dtype) ? *floats_ : info.dtype;
-    const auto cursor = std::make_shared<std::optional<TensorCursor>>();  // begun when it is written, not all of them at once
+    const auto cursor =
+        std::make_shared<std::optional<TensorCursor>>();  // begun when it is written, not all of them at once
     const auto fetch = [&file, &info, &report, name, stored, cursor](std::int64_t first, std::int64_t count, void* to) {
       if (first == 0) cursor->emplace(file.path(), info);
       const auto bytes = std::span(static_cast<std::byte*>(to), static_cast<std::size_t>(count) * size_of(info.dtype));
@@ -96,17 +98,18 @@ class WeightsWriter {
 };
 
 /// All of a file as safetensors, metadata included. Errors: as WeightsWriter's.
-inline SaveReport convert_weights(const WeightsFile& file, const std::filesystem::path& path, std::optional<DType> floats = {}) {
+inline SaveReport convert_weights(const WeightsFile& file, const std::filesystem::path& path,
+                                  std::optional<DType> floats = {}) {
   WeightsWriter writer(floats);
   for (const TensorInfo& info : file.tensors()) writer.add(file, info, info.name);
   writer.add_metadata(file);
   return writer.save(path);
 }
 
-/// All of several files as one; where `replace`, later files' tensors and metadata take the place of earlier ones' of the same
-/// name. Errors: argument (a name twice, other metadata under one key), and WeightsWriter's.
-inline SaveReport merge_weights(const std::vector<WeightsFile>& files, const std::filesystem::path& path, bool replace = false,
-                                std::optional<DType> floats = {}) {
+/// All of several files as one; where `replace`, later files' tensors and metadata take the place of earlier ones' of the
+/// same name. Errors: argument (a name twice, other metadata under one key), and WeightsWriter's.
+inline SaveReport merge_weights(const std::vector<WeightsFile>& files, const std::filesystem::path& path,
+                                bool replace = false, std::optional<DType> floats = {}) {
   WeightsWriter writer(floats);
   for (const WeightsFile& file : files) {
     for (const TensorInfo& info : file.tensors()) writer.add(file, info, info.name, replace);

@@ -81,8 +81,8 @@ class TensorCursor {
  private:
   void check_range(std::int64_t first, std::size_t count) const {
     if (first < 0 || first > info_.numel() || count > static_cast<std::size_t>(info_.numel() - first))
-      fail(ErrorCode::argument, "WeightsFile::read: expected elements within [0, ", info_.numel(), "), got ", count, " from ",
-           first, " on");
+      fail(ErrorCode::argument, "WeightsFile::read: expected elements within [0, ", info_.numel(), "), got ", count,
+           " from ", first, " on");
   }
   [[noreturn]] void fail_short() const {
     fail(ErrorCode::format, path_, ": tensor ", detail::in_quotes(info_.name), ": expected ", info_.numel(),

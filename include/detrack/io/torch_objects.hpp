@@ -21,7 +21,7 @@ namespace detrack::detail {
 
 /// Elements in memory that tensors share. Its bytes are outside of the pickle, under its key.
 struct TorchStorage {
-  std::string_view key;  ///< of the pickle
+  std::string_view key;        ///< of the pickle
   std::optional<DType> dtype;  ///< none: bytes, whose type the tensors say
   std::uint64_t count = 0;     ///< elements (bytes where there is no type)
 };
@@ -139,18 +139,19 @@ class TorchObjects : public PickleObjects {
       case TorchRole::dtype:
       case TorchRole::type: break;
     }
-    reader.fail_here("expected a function to call, got ", kTorchGlobals[global.at].module, ".", kTorchGlobals[global.at].name);
+    reader.fail_here("expected a function to call, got ", kTorchGlobals[global.at].module, ".",
+                     kTorchGlobals[global.at].name);
   }
 
-  /// ("storage", type, key, device, count), and in streams also None or what part of another storage it is: (key, first, count).
+  /// ("storage", type, key, device, count), and in streams also None or what part of another storage it is: (key, first,
+  /// count).
   PickleValue persistent(PickleReader& reader, PickleValue id) override {
     const PickleItems& parts = reader.tuple(id, "an identifier of a storage");
     if (parts.empty() || reader.text(parts[0], "an identifier's kind") != "storage")
       reader.fail_here("expected the identifier of a storage, got ",
                        parts.empty() ? "nothing" : in_quotes(reader.text(parts[0], "an identifier's kind")),
                        " (a whole module, which only its own code could read: save model.state_dict() instead)");
-    if (parts.size() != 5 && parts.size() != 6)
-      reader.fail_here("a storage: expected 5 or 6 parts, got ", parts.size());
+    if (parts.size() != 5 && parts.size() != 6) reader.fail_here("a storage: expected 5 or 6 parts, got ", parts.size());
     if (parts[1].kind != Kind::global || kTorchGlobals[parts[1].at].role != TorchRole::storage)
       reader.fail_here("a storage: expected a type of storages, got ", PickleReader::name(parts[1]));
     TorchStorage storage{reader.text(parts[2], "a storage's key"), kTorchGlobals[parts[1].at].dtype,
@@ -187,7 +188,8 @@ class TorchObjects : public PickleObjects {
     if (arguments.empty() || arguments[0].kind == Kind::global || arguments[0].kind == Kind::none)
       return reader.make_container(Kind::dictionary, {});
     if (arguments[0].kind == Kind::dictionary) return arguments[0];
-    if (arguments[0].kind != Kind::list) reader.fail_here("a dictionary: expected pairs, got ", PickleReader::name(arguments[0]));
+    if (arguments[0].kind != Kind::list)
+      reader.fail_here("a dictionary: expected pairs, got ", PickleReader::name(arguments[0]));
     const PickleValue dictionary = reader.make_container(Kind::dictionary, {});
     for (const PickleValue pair : PickleItems(reader.heap().items(arguments[0]))) {
       if ((pair.kind != Kind::tuple && pair.kind != Kind::list) || reader.heap().items(pair).size() != 2)
@@ -214,7 +216,8 @@ class TorchObjects : public PickleObjects {
     if (view.size() != 3) reader.fail_here("a part of a storage: expected 3 numbers, got ", view.size());
     const std::uint64_t first = count(reader, view[1], "a part's begin"), size = count(reader, view[2], "a part's size");
     if (first > root.count || size > root.count - first)
-      reader.fail_here("a part of a storage: expected elements within [0, ", root.count, "), got ", size, " from ", first, " on");
+      reader.fail_here("a part of a storage: expected elements within [0, ", root.count, "), got ", size, " from ", first,
+                       " on");
     reader.spend(sizeof(TorchStorage) + kMapNode);
     storages.push_back({root.key, root.dtype, size});
     parts_[storages.size() - 1] = {roots_.at(root.key), first};
@@ -259,7 +262,8 @@ class TorchObjects : public PickleObjects {
 
   static std::vector<std::int64_t> extents(PickleReader& reader, PickleValue value, const char* what) {
     const PickleItems& items = reader.tuple(value, what);
-    if (items.size() > kMaxFileRank) reader.fail_here(what, ": expected a rank of at most ", kMaxFileRank, ", got ", items.size());
+    if (items.size() > kMaxFileRank)
+      reader.fail_here(what, ": expected a rank of at most ", kMaxFileRank, ", got ", items.size());
     std::vector<std::int64_t> numbers;
     for (const PickleValue item : items) numbers.push_back(static_cast<std::int64_t>(count(reader, item, what)));
     return numbers;
@@ -275,14 +279,16 @@ class TorchObjects : public PickleObjects {
     std::uint64_t last = tensor.offset;
     bool fits = last < available;
     for (std::size_t axis = 0; fits && axis < tensor.shape.size(); ++axis) {
-      const auto steps = static_cast<std::uint64_t>(tensor.shape[axis] - 1), stride = static_cast<std::uint64_t>(tensor.strides[axis]);
+      const auto steps = static_cast<std::uint64_t>(tensor.shape[axis] - 1),
+                 stride = static_cast<std::uint64_t>(tensor.strides[axis]);
       if (steps == 0 || stride == 0) continue;
       fits = steps <= (available - 1 - last) / stride;
       if (fits) last += steps * stride;
     }
     if (!fits)
-      reader.fail_here("a tensor: expected elements within the ", available, " of its storage, got ", to_string(tensor.shape),
-                       " with strides ", to_string(tensor.strides), " from element ", tensor.offset, " on");
+      reader.fail_here("a tensor: expected elements within the ", available, " of its storage, got ",
+                       to_string(tensor.shape), " with strides ", to_string(tensor.strides), " from element ", tensor.offset,
+                       " on");
   }
 
   /// (function, type, its arguments, attributes): parameters and tensors that something was attached to.

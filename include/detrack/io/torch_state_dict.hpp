@@ -28,7 +28,12 @@ class TorchStateDict {
   /// `only` names the tensor of a file that is nothing but a tensor.
   TorchStateDict(const std::string& path, std::uint64_t file_size, const PickleReader& reader, const PickleHeap& heap,
                  std::string only)
-      : path_(path), reader_(reader), heap_(heap), only_(std::move(only)), steps_(file_size), name_bytes_(pickle_budget(file_size)),
+      : path_(path),
+        reader_(reader),
+        heap_(heap),
+        only_(std::move(only)),
+        steps_(file_size),
+        name_bytes_(pickle_budget(file_size)),
         most_tensors_(file_size / 32 + 64) {}
 
   /// Errors: format; state_dict, for a part that is not there.
@@ -56,11 +61,12 @@ class TorchStateDict {
   using Kind = PickleValue::Kind;
   static constexpr int kMaxDepth = 32;
   static constexpr std::size_t kMaxName = 1000;
-  static constexpr std::array<std::string_view, 9> kUsualParts{"state_dict", "model_state_dict", "model",   "net",   "network",
-                                                               "module",     "model_state",      "weights", "params"};
+  static constexpr std::array<std::string_view, 9> kUsualParts{
+      "state_dict", "model_state_dict", "model", "net", "network", "module", "model_state", "weights", "params"};
 
   void step() {
-    if (steps_-- == 0) fail(ErrorCode::format, path_, ": expected tensors under one name or a few, got the same ones again and again");
+    if (steps_-- == 0)
+      fail(ErrorCode::format, path_, ": expected tensors under one name or a few, got the same ones again and again");
   }
 
   std::optional<PickleValue> value_of(PickleValue dictionary, std::string_view key) const {
@@ -103,7 +109,8 @@ class TorchStateDict {
     std::size_t count = 0;
     const PickleItems& items = heap_.items(root);
     for (std::size_t i = 0; i + 1 < items.size(); i += 2)
-      if (items[i].kind == Kind::text && ++count <= kShown) text += (count > 1 ? ", " : "") + in_quotes(reader_.text(items[i]));
+      if (items[i].kind == Kind::text && ++count <= kShown)
+        text += (count > 1 ? ", " : "") + in_quotes(reader_.text(items[i]));
     return count == 0 ? "a dictionary without names" : text + (count > kShown ? ", ..." : "");
   }
 
@@ -127,7 +134,8 @@ class TorchStateDict {
   void for_each_inner(PickleValue value, int depth, F&& f) {
     const bool dictionary = value.kind == Kind::dictionary;
     if (!dictionary && value.kind != Kind::list && value.kind != Kind::tuple) return;
-    if (depth == kMaxDepth) fail(ErrorCode::format, path_, ": expected values nested at most ", kMaxDepth, " deep, got more");
+    if (depth == kMaxDepth)
+      fail(ErrorCode::format, path_, ": expected values nested at most ", kMaxDepth, " deep, got more");
     const PickleItems& items = heap_.items(value);
     for (std::size_t i = dictionary ? 1 : 0; i < items.size(); i += dictionary ? 2 : 1)
       f(items[i], [&] { return dictionary ? key_text(items[i - 1]) : std::optional(std::to_string(i)); });
@@ -139,15 +147,18 @@ class TorchStateDict {
     if (TorchObjects::is_tensor(value)) {
       if (!name) fail(ErrorCode::format, path_, ": expected tensors under names, got one under another kind of key");
       std::string full = depth == 0 ? only_ : *name;
-      if (full.size() > kMaxName) fail(ErrorCode::format, path_, ": tensor ", in_quotes(full), ": expected a name of at most ", kMaxName, " bytes");
+      if (full.size() > kMaxName)
+        fail(ErrorCode::format, path_, ": tensor ", in_quotes(full), ": expected a name of at most ", kMaxName, " bytes");
       if (full.size() > name_bytes_) fail(ErrorCode::format, path_, ": expected names in proportion to the file, got more");
-      if (tensors.size() == most_tensors_) fail(ErrorCode::format, path_, ": expected at most ", most_tensors_, " tensors in a file of this size, got more");
+      if (tensors.size() == most_tensors_)
+        fail(ErrorCode::format, path_, ": expected at most ", most_tensors_, " tensors in a file of this size, got more");
       name_bytes_ -= full.size();
       tensors.push_back({std::move(full), value});
       return;
     }
     for_each_inner(value, depth, [&](PickleValue inner, auto&& key_of) {
-      if (inner.kind != Kind::object && inner.kind != Kind::dictionary && inner.kind != Kind::list && inner.kind != Kind::tuple)
+      if (inner.kind != Kind::object && inner.kind != Kind::dictionary && inner.kind != Kind::list &&
+          inner.kind != Kind::tuple)
         return step();
       std::optional<std::string> inner_name = key_of();
       if (!name || (inner_name && name->size() + inner_name->size() > 2 * kMaxName)) inner_name.reset();

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <span>
 #include <string>
 #include <string_view>
@@ -24,10 +25,10 @@ struct ZipMember {
   bool deflated = false;
 };
 
-/// Reads the table of contents of an archive (PKWARE's APPNOTE.TXT 6.3.10, sections 4.3 and 4.5.3, zip64 included) and checks
-/// it against the archive. Only what NumPy and PyTorch write is accepted: members stored or deflated, on one disk, not
-/// encrypted, without bytes in front of the archive; no two members share a byte or a name, none has a name that leads out of
-/// a folder, and together they unpack to no more than most_unpacked().
+/// Reads the table of contents of an archive (PKWARE's APPNOTE.TXT 6.3.10, sections 4.3 and 4.5.3, zip64 included) and
+/// checks it against the archive. Only what NumPy and PyTorch write is accepted: members stored or deflated, on one disk,
+/// not encrypted, without bytes in front of the archive; no two members share a byte or a name, none has a name that leads
+/// out of a folder, and together they unpack to no more than most_unpacked().
 class ZipReader {
  public:
   ZipReader(const std::string& path, std::span<const std::byte> file) : path_(path), file_(file) {}
@@ -51,7 +52,8 @@ class ZipReader {
     std::sort(places.begin(), places.end(), [](const Place& a, const Place& b) { return a.begin < b.begin; });
     for (std::size_t i = 1; i < places.size(); ++i)
       if (places[i].begin < places[i - 1].end)
-        fail_at(places[i].name, "expected members apart from each other, got one that overlaps ", in_quotes(places[i - 1].name));
+        fail_at(places[i].name, "expected members apart from each other, got one that overlaps ",
+                in_quotes(places[i - 1].name));
     std::sort(members.begin(), members.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
     for (std::size_t i = 1; i < members.size(); ++i)
       if (members[i].name == members[i - 1].name) fail_at(members[i].name, "expected it once, got it again");
@@ -109,7 +111,8 @@ class ZipReader {
   }
 
   /// Where a 32-bit number of an entry is all ones, the true one is in its extra field for zip64, in this order.
-  void widen(std::string_view name, std::size_t extra, std::size_t extra_end, std::initializer_list<std::uint64_t*> numbers) const {
+  void widen(std::string_view name, std::size_t extra, std::size_t extra_end,
+             std::initializer_list<std::uint64_t*> numbers) const {
     if (std::none_of(numbers.begin(), numbers.end(), [](const auto* n) { return *n == 0xffffffffu; })) return;
     while (extra_end - extra >= 4) {
       const auto id = number<std::uint16_t>(extra), size = number<std::uint16_t>(extra + 2);
@@ -144,7 +147,8 @@ class ZipReader {
   /// The entry of the directory at `at`, which moves behind it.
   ZipMember read_entry(std::size_t& at, Place& place) const {
     if (directory_end_ - at < kEntryBytes || !has(at, "PK\x01\x02"))
-      fail(ErrorCode::format, path_, ": byte ", at, ": expected an entry of the zip archive's directory, got something else");
+      fail(ErrorCode::format, path_, ": byte ", at,
+           ": expected an entry of the zip archive's directory, got something else");
     const auto crc = little_endian<std::uint32_t>(file_, at + 16);
     const auto flags = number<std::uint16_t>(at + 8), method = number<std::uint16_t>(at + 10);
     std::uint64_t packed = number<std::uint32_t>(at + 20), size = number<std::uint32_t>(at + 24);
@@ -152,7 +156,8 @@ class ZipReader {
     const auto name_size = number<std::uint16_t>(at + 28), extra_size = number<std::uint16_t>(at + 30),
                comment_size = number<std::uint16_t>(at + 32);
     if (directory_end_ - at - kEntryBytes < name_size + extra_size + comment_size)
-      fail(ErrorCode::format, path_, ": byte ", at, ": expected an entry within the zip archive's directory, got a longer one");
+      fail(ErrorCode::format, path_, ": byte ", at,
+           ": expected an entry within the zip archive's directory, got a longer one");
     const std::string_view name = as_text(file_).substr(at + kEntryBytes, static_cast<std::size_t>(name_size));
     const std::size_t extra = at + kEntryBytes + name.size();
     widen(name, extra, extra + static_cast<std::size_t>(extra_size), {&size, &packed, &local});
@@ -164,7 +169,8 @@ class ZipReader {
     const bool deflated = method == 8;
     if (!deflated && packed != size) fail_at(name, "expected ", size, " bytes, got ", packed, " stored ones");
     // What follows is checked against the local header, which archives can contradict.
-    if (local > directory_begin_ || directory_begin_ - local < kLocalBytes || !has(static_cast<std::size_t>(local), "PK\x03\x04"))
+    if (local > directory_begin_ || directory_begin_ - local < kLocalBytes ||
+        !has(static_cast<std::size_t>(local), "PK\x03\x04"))
       fail_at(name, "expected a local header at byte ", local, ", got none");
     const auto header = static_cast<std::size_t>(local);
     const auto local_name_size = number<std::uint16_t>(header + 26), local_extra_size = number<std::uint16_t>(header + 28);
@@ -186,8 +192,8 @@ class ZipReader {
 
 /// The member of that name, or nullptr. `members` are ordered by name.
 inline const ZipMember* find_member(const std::vector<ZipMember>& members, std::string_view name) {
-  const auto at =
-      std::lower_bound(members.begin(), members.end(), name, [](const ZipMember& m, std::string_view n) { return m.name < n; });
+  const auto at = std::lower_bound(members.begin(), members.end(), name,
+                                   [](const ZipMember& m, std::string_view n) { return m.name < n; });
   return at != members.end() && at->name == name ? &*at : nullptr;
 }
 
