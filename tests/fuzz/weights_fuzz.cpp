@@ -1,9 +1,9 @@
 // Fuzzes the readers of PyTorch's and NumPy's files: seeded mutations (a program of its own), or as a libFuzzer target.
 #include <algorithm>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <ctime>
 #include <filesystem>
 #include <new>
 #include <span>
@@ -30,7 +30,7 @@ inline bool check_weights(std::span<const std::byte> bytes) {
   const auto require = [](bool holds, const char* what) {
     if (!holds) throw std::logic_error(what);
   };
-  const auto begin = std::chrono::steady_clock::now();
+  const std::clock_t begin = std::clock();  // of this process, however busy the machine is
   largest_allocation = 0;
   bool read = false;
   try {
@@ -63,7 +63,7 @@ inline bool check_weights(std::span<const std::byte> bytes) {
     require(message.starts_with("fuzz: ") && message.size() < 800, "messages name the file and are short");
     for (const char c : message) require(c >= 0x20 && c < 0x7f, "messages are printable");
   }
-  require(std::chrono::steady_clock::now() - begin < std::chrono::seconds(1), "no file takes longer than a second");
+  require(std::clock() - begin < CLOCKS_PER_SEC, "no file takes longer than a second");
   return read;
 }
 

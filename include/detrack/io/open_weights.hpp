@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <span>
 #include <string>
@@ -40,13 +41,16 @@ inline WeightsContents zip_contents(const std::string& path, std::span<const std
 inline WeightsContents weights_contents(const std::string& path, std::span<const std::byte> file,
                                         const WeightsOptions& options) {
   const std::string_view text = as_text(file);
-  if (is_zip(text)) return zip_contents(path, file, options);
-  if (is_pickle(text)) return TorchFile(path, file, options).read_stream();
+  const bool json = text.size() > kLengthBytes && text[kLengthBytes] == '{';  // where the header of safetensors is
+  // First, as the header's length may look like the beginning of a pickle; the others' beginnings are no length that fits.
+  const bool safetensors = json && little_endian<std::uint64_t>(file, 0) <= file.size() - kLengthBytes;
+  if (!safetensors && is_zip(text)) return zip_contents(path, file, options);
+  if (!safetensors && is_pickle(text)) return TorchFile(path, file, options).read_stream();
   if (!options.part.empty())
     fail(ErrorCode::state_dict, path, ": expected a PyTorch checkpoint with a part ", in_quotes(options.part),
          ", got another file");
-  if (text.starts_with(kNpyMagic)) return npy_contents(path, file);
-  if (text.size() > kLengthBytes && text[kLengthBytes] == '{') return safetensors_contents(path, file);
+  if (!safetensors && text.starts_with(kNpyMagic)) return npy_contents(path, file);
+  if (json) return safetensors_contents(path, file);
   const std::string guess = guess_content(file);
   fail(ErrorCode::format, path, ": expected weights (safetensors, PyTorch, NumPy), got ",
        guess.empty() ? "a file that begins with " + in_quotes(text.substr(0, 8)) : guess);

@@ -32,7 +32,7 @@ class TorchStateDict {
         reader_(reader),
         heap_(heap),
         only_(std::move(only)),
-        steps_(file_size),
+        steps_(8 * file_size + 4096),
         name_bytes_(pickle_budget(file_size)),
         most_tensors_(file_size / 32 + 64) {}
 
