@@ -226,16 +226,17 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
 #else
 
-// Replaced to see how much is asked for at once; the sanitizers still watch what malloc gives.
-void* operator new(std::size_t size) {
+// Replaced to see how much is asked for at once; the sanitizers still watch what malloc gives. Not inline, or the compiler
+// takes free for the wrong partner of new.
+[[gnu::noinline]] void* operator new(std::size_t size) {
   detrack::test::largest_allocation = std::max(detrack::test::largest_allocation, size);
   if (void* memory = std::malloc(size ? size : 1)) return memory;
   throw std::bad_alloc();
 }
-void operator delete(void* memory) noexcept {
+[[gnu::noinline]] void operator delete(void* memory) noexcept {
   std::free(memory);
 }
-void operator delete(void* memory, std::size_t) noexcept {
+[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept {
   std::free(memory);
 }
 

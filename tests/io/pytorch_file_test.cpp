@@ -72,8 +72,8 @@ TEST_CASE("pytorch: the state dict of a checkpoint is found, and what else holds
     const WeightsFile state = open_weights(weights_fixture(name), {.part = "optimizer"});
     CHECK(state.find("state.0.exp_avg") != nullptr);
     const std::string message =
-        error_of(ErrorCode::state_dict, [&] { open_weights(weights_fixture(name), {.part = "none"}); });
-    CHECK(message.find("expected a part 'none', got 'epoch', 'model', 'optimizer', 'model_ema', 'rate'") !=
+        error_of(ErrorCode::state_dict, [&] { open_weights(weights_fixture(name), {.part = "nothing"}); });
+    CHECK(message.find("expected a part 'nothing', got 'epoch', 'model', 'optimizer', 'model_ema', 'rate'") !=
           std::string::npos);
   }
   CHECK(open_weights(weights_fixture("state-dict.pth")).find("module.weight") != nullptr);
@@ -175,9 +175,12 @@ TEST_CASE("pytorch: depth, loops and explosions are bounded") {
                         "expected values nested at most 32 deep, got more");  // in itself
   check_weights_refused(craft_checkpoint("}q\x01" + pickled("a") + "h\x01s"),
                         "expected values nested at most 32 deep, got more");
-  std::string twice = tensor;
-  for (int i = 0; i < 30; ++i) twice += "q\x01h\x01\x86";  // a pair of the same pair of ...
-  check_weights_refused(craft_checkpoint(twice),
+  const auto doubled = [](std::string value) {  // a pair of the same pair of the same pair of ...
+    for (int i = 0; i < 30; ++i) value += "q\x01h\x01\x86";
+    return value;
+  };
+  check_weights_refused(craft_checkpoint(doubled(tensor)), "tensors in a file of this size, got more");
+  check_weights_refused(craft_checkpoint("](" + doubled(")") + tensor + "e"),
                         "expected tensors under one name or a few, got the same ones again and again");
   std::string many = "](";
   for (int i = 0; i < 200000; ++i) many += "]";

@@ -166,7 +166,7 @@ TEST_CASE("inflate: streams that break the rules are refused") {
   refused(BitWriter{}.put(3, 3).code(0xc0 + 6, 8).put(0, 30).bytes, "got the unused symbol 286");
   refused(BitWriter{}.put(3, 3).code(0x90, 8).code(1, 7).code(30, 5).put(0, 30).bytes, "expected a code of this block");
   refused(BitWriter{}.put(5, 3).put(30, 5).put(0, 5).put(0, 4).put(0, 30).bytes, "expected at most 286 and 30 codes");
-  refused(BitWriter{}.put(5, 3).put(0, 5).put(0, 5).put(15, 4).put(0x249, 12).put(0x249, 12).put(0, 30).bytes,
+  refused(BitWriter{}.put(5, 3).put(0, 5).put(0, 5).put(15, 4).put(0x249, 12).put(0x249, 12).put(0, 30).put(0, 30).bytes,
           "more lengths than fit");
   refused(BitWriter{}.put(5, 3).put(0, 5).put(0, 5).put(0, 4).put(1, 3).put(0, 9).put(0, 30).put(0, 30).bytes,
           "got a repetition of none");
