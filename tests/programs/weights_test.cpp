@@ -142,7 +142,7 @@ TEST_CASE("weights: help, and what nobody can use") {
   for (const char* command : {"inspect", "convert", "init", "diff", "merge", "extract"})
     CHECK(work.good(std::string(command) + " --help").says(command));
   work.refused("", {"subcommand"});
-  work.refused("explain vit.pth", {"explain"});
+  work.refused("explain vit.pth", {"subcommand"});
   work.refused("inspect", {"FILE"});
   work.refused("convert vit.pth x --dtype f8", {"f8", "bf16"});
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "detrack/core/error.hpp"
+#include "detrack/io/little_endian.hpp"
 
 namespace detrack::detail {
 
@@ -94,8 +95,15 @@ class Inflater {
     fail(ErrorCode::format, where_, ": deflated data: byte ", std::min(at_, in_.size()), ": ", parts...);
   }
 
-  /// At least 48 bits ahead; beyond the end of the stream they are 0, and taking them is an error.
+  /// At least 56 bits ahead; beyond the end of the stream they are 0, and taking them is an error. Bits above count_ may be
+  /// set: they are those of the stream, which come again.
   void look_ahead() {
+    if (at_ < in_.size() && in_.size() - at_ >= 8) {  // the fast way: as many whole bytes as there is room for
+      ahead_ |= little_endian<std::uint64_t>(in_, at_) << count_;
+      at_ += static_cast<std::size_t>(63 - count_) / 8;
+      count_ |= 56;
+      return;
+    }
     while (count_ <= 56) {
       const std::uint64_t byte = at_ < in_.size() ? std::to_integer<std::uint64_t>(in_[at_]) : 0;
       ++at_;
