@@ -51,7 +51,8 @@ int compare(const std::string& vit_path, const std::string& golden_path) {
 
   std::vector<double> expected(static_cast<std::size_t>(tokens.numel()));
   golden.read(tokens, 0, std::span(expected));
-  if (tokens.numel() != image.numel()) fail(ErrorCode::shape, golden_path, ": tokens: expected ", image.numel(), " numbers, got ", tokens.numel());
+  if (tokens.numel() != image.numel())
+    fail(ErrorCode::shape, golden_path, ": tokens: expected ", image.numel(), " numbers, got ", tokens.numel());
   double largest = 0, squares = 0, norm = 0;
   for (std::size_t i = 0; i < expected.size(); ++i) {
     const double difference = static_cast<double>(image.data()[i]) - expected[i];
@@ -60,9 +61,11 @@ int compare(const std::string& vit_path, const std::string& golden_path) {
     norm += expected[i] * expected[i];
   }
   const double relative = std::sqrt(squares / norm);
-  std::printf("%s: width %lld, %lld blocks, %zu tensors loaded; %lld numbers: relative error %.3g (bound 1e-5), largest difference %.3g\n",
-              vit_path.c_str(), static_cast<long long>(config.width), static_cast<long long>(config.depth),
-              report.count(ImportReport::Outcome::loaded), static_cast<long long>(image.numel()), relative, largest);
+  std::printf(
+      "%s: width %lld, %lld blocks, %zu tensors loaded; %lld numbers: relative error %.3g (bound 1e-5), largest difference "
+      "%.3g\n",
+      vit_path.c_str(), static_cast<long long>(config.width), static_cast<long long>(config.depth),
+      report.count(ImportReport::Outcome::loaded), static_cast<long long>(image.numel()), relative, largest);
   return relative <= 1e-5 ? 0 : 1;
 }
 

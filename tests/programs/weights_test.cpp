@@ -126,8 +126,9 @@ struct TimmVit {
     for (const Entry& entry : entries) {
       std::string shape = "(";
       for (const std::int64_t extent : entry.shape) shape += std::to_string(extent) + ", ";
-      members.push_back({.name = entry.name + ".npy",
-                         .data = test::craft_npy("{'descr': '<f4', 'fortran_order': False, 'shape': " + shape + ")}\n", entry.bytes)});
+      members.push_back(
+          {.name = entry.name + ".npy",
+           .data = test::craft_npy("{'descr': '<f4', 'fortran_order': False, 'shape': " + shape + ")}\n", entry.bytes)});
     }
     return test::to_bytes(test::craft_zip(members));
   }
@@ -155,7 +156,8 @@ TEST_CASE("weights: help, and what nobody can use") {
     const std::string out = std::string(command) == "convert " ? " out" : "";
     work.refused(command + std::string("none.pth") + out, {"weights: none.pth: cannot open: No such file"});
     work.refused(command + std::string(".") + out, {"weights: .: expected a regular file, got a directory"});
-    work.refused(command + std::string("text.pth") + out, {"text.pth: expected weights", "a text file that begins with 'hello"});
+    work.refused(command + std::string("text.pth") + out,
+                 {"text.pth: expected weights", "a text file that begins with 'hello"});
     work.refused(command + std::string("empty.pth") + out, {"empty.pth: expected weights", "an empty file"});
     work.refused(command + std::string("pointer.pth") + out, {"pointer.pth: ", "a Git LFS pointer", "git lfs pull"});
     work.refused(command + std::string("torn.pth") + out, {"torn.pth: ", "a file cut short?"});
@@ -169,8 +171,8 @@ TEST_CASE("weights: help, and what nobody can use") {
 TEST_CASE("weights inspect: for people and for programs") {
   const WeightsWorkshop work;
   Outcome outcome = work.good("inspect vit.pth");
-  for (const char* word : {"PyTorch (zip)", "part 'model'", "vision transformer", "width 16, 2 blocks, patch 4", "pictures of 16 x 16",
-                           "FLOP", "32 tensors", "blocks.*.attn.qkv.weight (48, 16), 2 times"})
+  for (const char* word : {"PyTorch (zip)", "part 'model'", "vision transformer", "width 16, 2 blocks, patch 4",
+                           "pictures of 16 x 16", "FLOP", "32 tensors", "blocks.*.attn.qkv.weight (48, 16), 2 times"})
     CHECK_MESSAGE(outcome.says(word), outcome.output);
   outcome = work.good("inspect run.pth");
   CHECK(outcome.says("12 tensors under 'optimizer'"));
@@ -244,7 +246,8 @@ TEST_CASE("weights init: a DeTrack from a timm-style transformer in each format"
         work.good(std::string("init --preset detrack-n128 --dtype bf16 --seed 3 --vit ") + format + " " + format + ".out");
     for (const char* word : {"loaded: 148", "interpolated: 2", "unused: 3 (of the file)", "initialised: ", "cls_token"})
       CHECK_MESSAGE(outcome.says(word), outcome.output);
-    if (std::string(format) != "zip") CHECK(test::read_file(work.at(std::string(format) + ".out")) == test::read_file(work.at("zip.out")));
+    if (std::string(format) != "zip")
+      CHECK(test::read_file(work.at(std::string(format) + ".out")) == test::read_file(work.at("zip.out")));
   }
   const WeightsFile made = open_weights(work.at("zip.out")), given = open_weights(work.at("npz"));
   CHECK(read_config(made).name == "detrack-n128");
@@ -256,7 +259,8 @@ TEST_CASE("weights init: a DeTrack from a timm-style transformer in each format"
 
   work.refused("init --preset detrack-b256 --vit zip out", {"width: expected 768, got 192"});
   work.refused("init --preset detrack-x --vit zip out", {"detrack-n128, detrack-t256"});
-  work.refused("init --preset detrack-n128 --vit vit.pth out", {"width: expected 192, got 16", "depth: expected 12 blocks, got 2 blocks"});
+  work.refused("init --preset detrack-n128 --vit vit.pth out",
+               {"width: expected 192, got 16", "depth: expected 12 blocks, got 2 blocks"});
   work.refused("init --preset detrack-n128 --vit arrays.npz out", {"expected a vision transformer"});
   CHECK_FALSE(fs::exists(work.at("out")));
 }
