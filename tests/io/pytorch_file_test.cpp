@@ -101,6 +101,7 @@ TEST_CASE("pytorch: whole modules and other objects are refused by their names")
   check_weights_refused(craft_checkpoint(pickled("os") + pickled("system") + "\x93"), "'os', 'system'");
   check_weights_refused(craft_checkpoint(pickled_global("builtins", "eval")), "'builtins', 'eval'");
   check_weights_refused(craft_checkpoint(pickled_global("\x1b[31mx\xff", "y")), "'\\x1b[31mx\\xff', 'y'");
+  check_weights_refused(craft_checkpoint(pickled_global(std::string(400, '\xff'), std::string(400, '\xff'))), "(400 bytes)");
   check_weights_refused(craft_checkpoint("(" + pickled("x") + "ios\nsystem\n"), "got 0x69");
   check_weights_refused(craft_checkpoint("\x82\x01"), "got 0x82");
   check_weights_refused(craft_checkpoint(pickled_global("torch", "FloatStorage") + ")R"),

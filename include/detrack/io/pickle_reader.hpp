@@ -239,7 +239,8 @@ class PickleReader {
   void push_global(std::string_view module, std::string_view name) {
     const auto known = objects_.global(module, name);
     if (!known)
-      fail_here("expected tensors and plain values, got the global ", in_quotes(module), ", ", in_quotes(name),
+      fail_here("expected tensors and plain values, got the global ", "'", escaped(module, 40), "', '", escaped(name, 40),
+                "'",
                 " (a whole module or another object, which only its own code could read: save model.state_dict() instead)");
     push(*known);
   }

@@ -32,7 +32,8 @@ class TorchFile {
       fail(ErrorCode::format, path_, ": expected a checkpoint, got a TorchScript program (save its state_dict() instead)");
     if (const ZipMember* order = find_member(members, folder + "byteorder"); order && as_text(order->bytes) != "little")
       fail_order(as_text(order->bytes));
-    PickleReader reader(path_ + ": " + escaped(folder) + "data.pkl", stored(members, folder + "data.pkl"), heap_, objects_);
+    PickleReader reader(path_ + ": " + escaped(folder, 40) + "data.pkl", stored(members, folder + "data.pkl"), heap_,
+                        objects_);
     const PickleValue root = reader.read();
     if (!objects_.parts().empty()) fail(ErrorCode::format, path_, ": expected whole storages, got a part of one");
     std::vector<std::span<const std::byte>> storages;
