@@ -30,9 +30,9 @@ using namespace detrack::program;
 namespace fs = std::filesystem;
 
 struct Options {
-  std::string config, model, stage, init, out, device = "cpu";
+  std::string config, model, stage, init, out;
   std::vector<std::string> data, set;
-  int threads = 0;
+  DeviceOptions device;
   bool resume = false, quiet = false;
 };
 
@@ -66,7 +66,7 @@ class Training {
       state_ = read_run_state(out_ / kCheckpoint);
       check_options();
     }
-    stage_ = make_stage(config_, data_, images_, options.threads);
+    stage_ = make_stage(config_, data_, images_, options.device);
     if (options.resume) {
       stage_->load(out_ / kCheckpoint);
       std::printf("resumed at step %lld\n", static_cast<long long>(state_.step));
@@ -262,8 +262,8 @@ class Training {
     const Pause pause(*this);
     progress_.end();
     RunnerOptions runner;
-    runner.jobs =
-        options_.threads > 0 ? options_.threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+    runner.jobs = options_.device.threads() > 0 ? options_.device.threads()
+                                                : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
     runner.tracker.threads = 1;
     runner.tracker.visual_memory.mode = parse_memory_mode(config_.validation.memory);
     runner.quiet = options_.quiet;
@@ -391,13 +391,10 @@ int main(int argc, char** argv) {
   app.add_option("--out", options.out, "Folder of the run")->required();
   app.add_flag("--resume", options.resume, "Go on with the run in --out");
   app.add_option("--set", options.set, "FIELD=VALUE changes a field of the configuration: --set optimizer.lr=1e-4");
-  app.add_option("--device", options.device, "Where the network runs: cpu or cuda")->capture_default_str();
-  app.add_option("--threads", options.threads, "CPU threads; 0: all of the machine's")->capture_default_str();
+  options.device.add_to(app);
   app.add_flag("--quiet", options.quiet, "No progress line");
   return program::run(app, argc, argv, [&] {
-    if (options.device != "cpu")
-      fail(ErrorCode::not_available, "--device ", options.device,
-           ": this program was built without the CUDA backend; use cpu");
+    options.device.check();
     return Training(options, read_config(options))();
   });
 }

@@ -7,8 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "detrack/core/box.hpp"
 #include "detrack/core/error.hpp"
-#include "detrack/image/box.hpp"
 
 namespace detrack::program {
 

@@ -1,4 +1,4 @@
-// The network that programs track with: the one place where they compile the model for inference.
+// The network that programs track with, and how they use it.
 #include "examples/support/network_options.hpp"
 
 #include <cstdio>
@@ -6,7 +6,7 @@
 
 #include "detrack/io/mapped_file.hpp"
 #include "detrack/model/initialise.hpp"
-#include "detrack/track/model_network.hpp"
+#include "detrack/model/weights_file.hpp"
 
 namespace detrack::program {
 
@@ -16,8 +16,7 @@ void NetworkOptions::add_to(CLI::App& app) {
                  "Instead of a file: random weights of a preset (detrack-n128, -t256, -s256, -b256, -b384), to measure "
                  "speed; it cannot track")
       ->excludes(weights);
-  app.add_option("--device", device_, "Where the network runs: cpu or cuda")->capture_default_str();
-  app.add_option("--threads", threads_, "CPU threads; 0: all of the machine's")->capture_default_str();
+  device_.add_to(app);
   app.add_option("--memory", memory_,
                  "When a view of the target becomes a template: gated (both scores above their gates), always, or fixed "
                  "(never)")
@@ -62,24 +61,22 @@ std::string NetworkOptions::text() const {
   gate("score gate", score_gate_, VisualMemoryOptions{}.min_score);
   if (passes_ != 1) text += ", passes " + std::to_string(passes_);
   if (read_block_ != 0) text += ", read block " + std::to_string(read_block_);
-  return text + ", device " + device_;
+  return text + ", device " + device_.text();
 }
 
 std::shared_ptr<const Network> NetworkOptions::load() const {
-  if (device_ != "cpu" && device_ != "cuda") fail(ErrorCode::argument, "--device: expected cpu or cuda, got ", device_);
-  if (device_ == "cuda")
-    fail(ErrorCode::not_available, "--device cuda: this program was built without the CUDA backend; use --device cpu");
+  device_.check();
   if (!given()) fail(ErrorCode::argument, "--weights: expected a weights file (or --random-weights PRESET), got none");
-  if (preset_.empty()) return load_network(weights_);
+  if (preset_.empty()) return device_.network(load_model<float>(weights_));
   std::fprintf(stderr, "Random weights of %s, seed 1: the boxes mean nothing.\n", preset_.c_str());
   DeTrack<float> model(preset(preset_));
   initialise(model, 1);
-  return cpu_network(std::move(model));
+  return device_.network(std::move(model));
 }
 
 TrackerOptions NetworkOptions::tracker_options(VisualMemoryOptions::Mode mode) const {
   TrackerOptions options;
-  options.threads = threads_;
+  options.threads = device_.threads();
   options.visual_memory.mode = mode;
   if (!memory_.empty()) options.visual_memory.mode = parse_memory_mode(memory_);
   options.visual_memory.min_iou = iou_gate_;

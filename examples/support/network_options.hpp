@@ -8,6 +8,7 @@
 
 #include "detrack/track/network.hpp"
 #include "detrack/track/options.hpp"
+#include "examples/support/device_options.hpp"
 
 namespace detrack::program {
 
@@ -16,7 +17,7 @@ class NetworkOptions {
   void add_to(CLI::App& app);
 
   bool given() const { return !weights_.empty() || !preset_.empty(); }
-  int threads() const { return threads_; }
+  int threads() const { return device_.threads(); }
   /// File name without its ending, or the preset's name.
   std::string name() const;
   /// Tells weights files apart: size and a hash of every byte. Errors: io.
@@ -30,8 +31,8 @@ class NetworkOptions {
   TrackerOptions tracker_options(VisualMemoryOptions::Mode mode) const;
 
  private:
-  std::string weights_, preset_, device_ = "cpu", memory_;
-  int threads_ = 0;
+  std::string weights_, preset_, memory_;
+  DeviceOptions device_;
   std::int64_t trajectory_ = -1, passes_ = 1, read_block_ = 0;
   double iou_gate_ = VisualMemoryOptions{}.min_iou, score_gate_ = VisualMemoryOptions{}.min_score;
   bool hold_ = false;

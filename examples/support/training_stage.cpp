@@ -10,7 +10,6 @@
 #include "detrack/io/open_weights.hpp"
 #include "detrack/model/initialise.hpp"
 #include "detrack/model/masked_autoencoder_file.hpp"
-#include "detrack/track/model_network.hpp"
 #include "detrack/train/autoencoder_trainer.hpp"
 #include "detrack/train/batch_loader.hpp"
 #include "detrack/train/checkpoint.hpp"
@@ -28,10 +27,9 @@ struct Parts {
   TrainConfig config;
   std::shared_ptr<const TrainingData> data;
   std::shared_ptr<ImageCache> images;
-  int threads = 0;
+  DeviceOptions device;
   bool whole_model_given = false;  ///< the configuration's `init` is a DeTrack, not a backbone alone
 
-  Context<float> context() const { return cpu::make_context<float>({.threads = threads}); }
   Sampler::SizeOf size_of() const {
     return [images = images](const std::filesystem::path& path) {
       const auto image = images->get(path);
@@ -129,13 +127,13 @@ DeTrack<float> make_model(const Parts& parts) {
   return model;
 }
 
-/// The averaged weights under a configuration that may tell something new of them.
-DeTrack<float> shipped(Trainer<float>& run, std::int64_t trajectory_used) {
+/// The averaged weights, in host memory, under a configuration that may tell something new of them.
+template <class T>
+DeTrack<float> shipped(Trainer<T>& run, std::int64_t trajectory_used) {
   Config config = run.config();
   config.trajectory_used = trajectory_used;
   DeTrack<float> copy(config);
-  const auto values = run.average_model().parameters().values();
-  std::copy_n(values.data(), values.numel(), copy.parameters().values().data());
+  ops::copy(run.context(), View<const float>(run.average_model().parameters().values()), copy.parameters().values());
   return copy;
 }
 
@@ -144,49 +142,58 @@ void save_shipped(DeTrack<float> model, const std::filesystem::path& path,
   save_model(path, model, DType::bf16, metadata);
 }
 
-class PairStage final : public BatchStage<Trainer<float>, Sampler> {
+template <class T>
+class PairStage final : public BatchStage<Trainer<T>, Sampler> {
  public:
   PairStage(const Parts& parts, const Sampler& sampler)
-      : BatchStage(parts, Trainer<float>(make_model(parts), parts.context(), parts.config.train), sampler,
-                   sampler.templates()) {}
+      : BatchStage<Trainer<T>, Sampler>(parts,
+                                        Trainer<T>(make_model(parts), make_context<T>(parts.device), parts.config.train),
+                                        sampler, sampler.templates()) {}
 
   void save_weights(const std::filesystem::path& path, const std::map<std::string, std::string>& metadata) override {
-    save_shipped(shipped(run_, trajectory()), path, metadata);
+    save_shipped(shipped(this->run_, trajectory()), path, metadata);
   }
-  std::shared_ptr<const Network> network() override { return cpu_network(shipped(run_, trajectory())); }
+  std::shared_ptr<const Network> network() override {
+    return this->parts_.device.network(shipped(this->run_, trajectory()));
+  }
 
  private:
   /// Pairs have no previous boxes; the IoU head changes nothing about what the model makes of them.
-  std::int64_t trajectory() const { return parts_.config.train.stage == "iou" ? run_.config().trajectory_used : 0; }
+  std::int64_t trajectory() const {
+    return this->parts_.config.train.stage == "iou" ? this->run_.config().trajectory_used : 0;
+  }
 };
 
-class SequenceStage final : public Stage<Trainer<float>> {
+template <class T>
+class SequenceStage final : public Stage<Trainer<T>> {
  public:
   explicit SequenceStage(const Parts& parts)
-      : Stage(parts, Trainer<float>(make_model(parts), parts.context(), parts.config.train)),
+      : Stage<Trainer<T>>(parts, Trainer<T>(make_model(parts), make_context<T>(parts.device), parts.config.train)),
         clips_(parts.data, parts.config.train),
-        rollout_(run_, parts.images, static_cast<int>(parts.config.loader.threads)) {}
+        rollout_(this->run_, parts.images, static_cast<int>(parts.config.loader.threads)) {}
 
   StepValues step() override {
-    const auto passes = static_cast<std::uint64_t>(parts_.config.train.accumulate);
+    const auto passes = static_cast<std::uint64_t>(this->parts_.config.train.accumulate);
     samples_ = 0;
     for (std::uint64_t i = 0; i < passes; ++i) {
-      const std::uint64_t index = static_cast<std::uint64_t>(run_.step()) * passes + i;
+      const std::uint64_t index = static_cast<std::uint64_t>(this->run_.step()) * passes + i;
       for (const Batch& batch : frames(index)) {
-        run_.pass(batch);
+        this->run_.pass(batch);
         samples_ += batch.size();
       }
     }
-    return run_.update();
+    return this->run_.update();
   }
   std::int64_t samples() const override { return samples_; }
   double waited() const override { return rollout_.waited(); }
   std::map<std::string, std::int64_t> problems() const override { return rollout_.problems(); }
 
   void save_weights(const std::filesystem::path& path, const std::map<std::string, std::string>& metadata) override {
-    save_shipped(shipped(run_, run_.config().trajectory), path, metadata);
+    save_shipped(shipped(this->run_, this->run_.config().trajectory), path, metadata);
   }
-  std::shared_ptr<const Network> network() override { return cpu_network(shipped(run_, run_.config().trajectory)); }
+  std::shared_ptr<const Network> network() override {
+    return this->parts_.device.network(shipped(this->run_, this->run_.config().trajectory));
+  }
 
  private:
   /// Rollout `index`; a clip that cannot be used is replaced.
@@ -203,7 +210,7 @@ class SequenceStage final : public Stage<Trainer<float>> {
   }
 
   ClipSampler clips_;
-  Rollout<float> rollout_;
+  Rollout<T> rollout_;
   std::int64_t samples_ = 0;
 };
 
@@ -217,20 +224,31 @@ MaskedAutoencoder<float> make_autoencoder(const Parts& parts) {
 class AutoencoderStage final : public BatchStage<AutoencoderTrainer<float>, PictureSampler> {
  public:
   explicit AutoencoderStage(const Parts& parts)
-      : BatchStage(parts, AutoencoderTrainer<float>(make_autoencoder(parts), parts.context(), parts.config.train),
+      : BatchStage(parts,
+                   AutoencoderTrainer<float>(make_autoencoder(parts), make_context<float>(parts.device), parts.config.train),
                    PictureSampler(parts.data, parts.config.train, parts.size_of()), 0) {}
 
   void save_weights(const std::filesystem::path& path, const std::map<std::string, std::string>& metadata) override {
-    save_masked_autoencoder(path, run_.average_model(), DType::bf16, metadata);
+    MaskedAutoencoder<float> copy = run_.average_model().empty<float>(host_allocator());
+    ops::copy(run_.context(), View<const float>(run_.average_model().parameters().values()), copy.parameters().values());
+    save_masked_autoencoder(path, copy, DType::bf16, metadata);
   }
   std::shared_ptr<const Network> network() override { return nullptr; }
 };
 
+template <class T>
+std::unique_ptr<TrainingStage> make_box_stage(const Parts& parts, detrack::Stage stage) {
+  if (stage == detrack::Stage::sequences) return std::make_unique<SequenceStage<T>>(parts);
+  const TrainConfig& config = parts.config;
+  return std::make_unique<PairStage<T>>(parts, Sampler(parts.data, config.model_config(), config.train, parts.size_of()));
+}
+
 }  // namespace
 
 std::unique_ptr<TrainingStage> make_stage(const TrainConfig& config, std::shared_ptr<const TrainingData> data,
-                                          std::shared_ptr<ImageCache> images, int threads) {
-  Parts parts{config, std::move(data), std::move(images), threads};
+                                          std::shared_ptr<ImageCache> images, const DeviceOptions& device) {
+  device.check();
+  Parts parts{config, std::move(data), std::move(images), device};
   parts.whole_model_given = !config.init.empty() && open_weights(config.init).find("box.word_embed.weight") != nullptr;
   const detrack::Stage stage = parse_stage(config.train.stage);
   if (config.init.empty() && parts.config.train.optimizer.backbone_factor != 1) {
@@ -240,14 +258,14 @@ std::unique_ptr<TrainingStage> make_stage(const TrainConfig& config, std::shared
   if ((stage == detrack::Stage::iou || stage == detrack::Stage::sequences) && !parts.whole_model_given)
     fail(ErrorCode::argument, "stage ", config.train.stage, ": expected --init with the weights of stage pairs, got ",
          config.init.empty() ? "none" : config.init);
-  switch (stage) {
-    case detrack::Stage::pairs:
-    case detrack::Stage::iou:
-      return std::make_unique<PairStage>(parts, Sampler(parts.data, config.model_config(), config.train, parts.size_of()));
-    case detrack::Stage::sequences: return std::make_unique<SequenceStage>(parts);
-    case detrack::Stage::mae: return std::make_unique<AutoencoderStage>(parts);
+  if (stage == detrack::Stage::mae) {
+    if (device.bf16()) std::printf("stage mae computes in float32: its targets are pixels\n");
+    return std::make_unique<AutoencoderStage>(parts);
   }
-  fail(ErrorCode::argument, "stage: expected a known one");
+#ifdef DETRACK_WITH_CUDA
+  if (device.bf16()) return make_box_stage<bfloat16>(parts, stage);
+#endif
+  return make_box_stage<float>(parts, stage);
 }
 
 }  // namespace detrack::program

@@ -12,6 +12,7 @@
 #include "detrack/train/run_state.hpp"
 #include "detrack/train/step_values.hpp"
 #include "detrack/train/training_data.hpp"
+#include "examples/support/device_options.hpp"
 #include "examples/support/train_config.hpp"
 
 namespace detrack::program {
@@ -45,6 +46,6 @@ class TrainingStage {
 /// Makes the model, from scratch or from the configuration's `init`, which is told on stdout.
 /// Errors: config, io, format, state_dict, argument.
 std::unique_ptr<TrainingStage> make_stage(const TrainConfig& config, std::shared_ptr<const TrainingData> data,
-                                          std::shared_ptr<ImageCache> images, int threads);
+                                          std::shared_ptr<ImageCache> images, const DeviceOptions& device);
 
 }  // namespace detrack::program

@@ -1,6 +1,7 @@
 // The whole library without CUDA and without the opt-in headers (those of image/ that use stb).
 #pragma once
 
+#include "detrack/core/crop_region.hpp"
 #include "detrack/core/version.hpp"
 #include "detrack/cpu/backend.hpp"
 #include "detrack/data/open_dataset.hpp"
@@ -10,7 +11,6 @@
 #include "detrack/eval/result_files.hpp"
 #include "detrack/eval/summary.hpp"
 #include "detrack/image/convert.hpp"
-#include "detrack/image/crop.hpp"
 #include "detrack/image/draw.hpp"
 #include "detrack/image/frame_source.hpp"
 #include "detrack/image/image_files.hpp"

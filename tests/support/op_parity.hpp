@@ -5,19 +5,22 @@
 #include <cmath>
 
 #include "tests/support/op_check.hpp"
+#include "tests/support/rounded.hpp"
 
 namespace detrack::test {
 
-/// Runs a case on a context of any backend and scalar, and on the reference in double. Each element may differ by `bound`
-/// times the largest of its array, which counts as at least kCancelled: some results are zeros left over when numbers of
-/// that size cancel (layer norm of one column, attention to one key), and how they do depends on fused multiply-adds.
+/// Runs a case on a context of any backend and scalar, and on the reference: in double, or, for bfloat16, in double rounded
+/// at the same points. Each element may differ by `bound` times the largest of its array, which counts as at least
+/// kCancelled: some results are zeros left over when numbers of that size cancel (layer norm of one column, attention to one
+/// key), and how they do depends on fused multiply-adds.
 inline constexpr double kCancelled = 4;
 
 template <class T, class Case>
 Verdict matches_reference(const Case& c, Context<T>& ctx, double bound, Layout layout = kPacked) {
-  auto reference_ctx = reference_context<double>();
+  using R = std::conditional_t<std::is_same_v<T, bfloat16>, Rounded, double>;
+  auto reference_ctx = reference_context<R>();
   Memory<T> memory(ctx, layout);
-  Memory<double> reference(reference_ctx, layout);
+  Memory<R> reference(reference_ctx, layout);
   if (const Verdict verdict = run_case(c, ctx, memory, RunBackward{}); !verdict) return reject(c.name(), ": ", verdict.why);
   if (const Verdict verdict = run_case(c, reference_ctx, reference, RunBackward{}); !verdict)
     return reject(c.name(), ": reference: ", verdict.why);

@@ -20,18 +20,37 @@ template <class T>
 class Context {
  public:
   Context(std::shared_ptr<Backend<T>> backend, std::shared_ptr<Allocator> allocator)
-      : backend_(std::move(backend)), allocator_(std::move(allocator)), arena_(std::make_unique<Arena>(allocator_)) {}
+      : backend_(std::move(backend)),
+        allocator_(std::move(allocator)),
+        arena_(std::make_unique<Arena>(allocator_)),
+        side_arena_(std::make_unique<Arena>(allocator_)) {}
 
   Backend<T>& backend() const { return *backend_; }
-  Arena& arena() const { return *arena_; }
+  Arena& arena() const { return beside_ ? *side_arena_ : *arena_; }
   const std::shared_ptr<Allocator>& allocator() const { return allocator_; }
   Device device() const { return allocator_->device(); }
 
   /// What will really run, for people: "cpu: 2 threads, 512-bit vectors, float32".
   std::string describe() const { return backend_->describe(); }
 
+  /// What runs between begin_side() and end_side() may run beside what follows, until join_side(); see Backend. It has an
+  /// arena of its own; whatever else it uses must stay until join_side().
+  void begin_side() {
+    backend_->begin_side();
+    beside_ = true;
+  }
+  void end_side() {
+    beside_ = false;
+    backend_->end_side();
+  }
+  void join_side() { backend_->join_side(); }
+  Arena& side_arena() const { return *side_arena_; }
+
   /// Checks scan every operation's outputs for NaN and infinity and guard the arena's blocks. Slow; for tests.
-  void set_checks(bool on) { arena_->set_checks(on); }
+  void set_checks(bool on) {
+    arena_->set_checks(on);
+    side_arena_->set_checks(on);
+  }
   bool checks() const { return arena_->checks(); }
 
   /// Not owned; nullptr switches profiling off.
@@ -41,7 +60,8 @@ class Context {
  private:
   std::shared_ptr<Backend<T>> backend_;
   std::shared_ptr<Allocator> allocator_;
-  std::unique_ptr<Arena> arena_;
+  std::unique_ptr<Arena> arena_, side_arena_;
+  bool beside_ = false;
   Profiler* profiler_ = nullptr;
 };
 

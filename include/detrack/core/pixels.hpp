@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 
+#include "detrack/core/host_device.hpp"
 #include "detrack/core/view.hpp"
 
 namespace detrack {
@@ -26,21 +27,22 @@ struct Pixels {
   bool is_rgb = true;  ///< the planes are red, green and blue as they stand; `to_rgb` is not used
   ColourMatrix to_rgb{};
 
-  /// Red, green, blue of one pixel, unchecked. Host memory only.
-  std::array<std::uint8_t, 3> operator()(std::int64_t row, std::int64_t column) const {
+  /// Red, green, blue of one pixel, unchecked, where the memory is that of the processor which asks.
+  DETRACK_HOST_DEVICE std::array<std::uint8_t, 3> operator()(std::int64_t row, std::int64_t column) const {
     std::array<std::uint8_t, 3> p{};
     for (std::size_t i = 0; i < 3; ++i) p[i] = planes[i].samples(row >> planes[i].shift_y, column >> planes[i].shift_x);
     return is_rgb ? p : apply(to_rgb, p);
   }
 
-  static std::array<std::uint8_t, 3> apply(const ColourMatrix& m, const std::array<std::uint8_t, 3>& p) {
+  DETRACK_HOST_DEVICE static std::array<std::uint8_t, 3> apply(const ColourMatrix& m, const std::array<std::uint8_t, 3>& p) {
     std::array<std::uint8_t, 3> rgb{};
     for (std::size_t c = 0; c < 3; ++c) rgb[c] = static_cast<std::uint8_t>(apply(m[c], p[0], p[1], p[2]));
     return rgb;
   }
 
   /// One channel, in [0, 255].
-  static std::int32_t apply(const std::array<std::int32_t, 4>& row, std::int32_t p0, std::int32_t p1, std::int32_t p2) {
+  DETRACK_HOST_DEVICE static std::int32_t apply(const std::array<std::int32_t, 4>& row, std::int32_t p0, std::int32_t p1,
+                                                std::int32_t p2) {
     return std::clamp((row[0] * p0 + row[1] * p1 + row[2] * p2 + row[3]) >> 16, 0, 255);
   }
 };

@@ -9,6 +9,8 @@
 #include "detrack/cpu/add.hpp"
 #include "detrack/cpu/attention.hpp"
 #include "detrack/cpu/crop.hpp"
+#include "detrack/cpu/cross_entropy.hpp"
+#include "detrack/cpu/expectation.hpp"
 #include "detrack/cpu/layer_norm.hpp"
 #include "detrack/cpu/linear.hpp"
 #include "detrack/cpu/patchify.hpp"
@@ -58,6 +60,10 @@ class CpuBackend final : public ReferenceBackend<T> {
   DETRACK_CPU_OP(AttentionBackward)
   DETRACK_CPU_OP(PatchifyForward)
   DETRACK_CPU_OP(PositionEmbeddingForward)
+  DETRACK_CPU_OP(ExpectationForward)
+  DETRACK_CPU_OP(ExpectationBackward)
+  DETRACK_CPU_OP(CrossEntropyForward)
+  DETRACK_CPU_OP(CrossEntropyBackward)
   DETRACK_CPU_OP(ScaleSamples)
   DETRACK_CPU_OP(AdamW)
   DETRACK_CPU_OP(SquaredNorm)

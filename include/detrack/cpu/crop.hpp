@@ -219,7 +219,8 @@ void write_crop_row(const T* line, const CropColumns<T>& columns, const std::arr
 }
 
 template <class T>
-void run(Team<T>& team, CropColumns<T>& columns, const CropNormalise<T>& op) {
+void run(Team<T>& team, CropColumns<T>& columns, const CropNormalise<T>& given) {
+  const CropNormalise<T> op = given.resolved();
   constexpr std::int64_t kRows = 16;  // of a task: enough that rows of the frame are seldom fetched by two of them
   const std::int64_t S = op.y.extent(1);
   columns.prepare(op);

@@ -74,7 +74,15 @@ DETRACK_INLINE Vector<T> keep_some(Vector<T> v, std::int64_t count, T other = T(
 
 template <class T>
 DETRACK_INLINE Vector<T> splat(T x) {
-  return Vector<T>{} + x;
+  return x - Vector<T>{};  // 0 + x would be computed: it is not x where x is -0
+}
+
+/// first, first + 1, ...
+template <class T>
+DETRACK_INLINE Vector<T> count_from(T first) {
+  Vector<T> v;
+  for (int i = 0; i < kLanes<T>; ++i) v[i] = static_cast<T>(i);
+  return v + first;
 }
 
 template <class T>

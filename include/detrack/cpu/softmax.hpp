@@ -10,31 +10,44 @@
 namespace detrack::cpu {
 inline namespace DETRACK_CPU_ISA {
 
+/// The largest element of a row; NaNs are passed over.
+template <class T>
+T highest_of(const T* x, std::int64_t V) {
+  constexpr std::int64_t L = kLanes<T>;
+  constexpr T kNothing = -std::numeric_limits<T>::infinity();
+  Vector<T> top = splat(kNothing);
+  std::int64_t c = 0;
+  for (; c + L <= V; c += L) top = max<T>(load(x + c), top);
+  if (c < V) top = max<T>(keep_some<T>(load_some(x + c, V - c), V - c, kNothing), top);
+  return max_lanes<T>(top);
+}
+
+/// Sum of f(k, x_k) over a row, a vector at a time.
+template <class T, class F>
+DETRACK_INLINE T sum_of(const T* x, std::int64_t V, F&& f) {
+  constexpr std::int64_t L = kLanes<T>;
+  return sum_row<T>(
+      V, [&](std::int64_t k, std::int64_t left) __attribute__((always_inline)) {
+        return left >= L ? f(k, load(x + k)) : keep_some<T>(f(k, load_some(x + k, left)), left);
+      });
+}
+
+/// Sum of exp(x - highest) over a row.
+template <class T>
+T sum_exponentials(const T* x, std::int64_t V, T highest) {
+  return sum_of(x, V, [&](std::int64_t, Vector<T> v) __attribute__((always_inline)) { return exp<T>(v - highest); });
+}
+
 template <class T>
 void run(Team<T>& team, const SoftmaxForward<T>& op) {
-  constexpr std::int64_t L = kLanes<T>;
   const std::int64_t V = op.x.extent(1);
-  for_each_row(team, op.x.extent(0), V, 25, [&](std::int64_t r) {
+  for_each_row(team, op.x.extent(0), V, 40, [&](std::int64_t r) {
     const T* x = op.x.data() + r * op.x.stride(0);
     T* y = op.y.data() + r * op.y.stride(0);
-    constexpr T kNothing = -std::numeric_limits<T>::infinity();
-    Vector<T> top = splat(kNothing);
-    std::int64_t c = 0;
-    for (; c + L <= V; c += L) top = max<T>(load(x + c), top);
-    if (c < V) top = max<T>(keep_some<T>(load_some(x + c, V - c), V - c, kNothing), top);
-    const T highest = max_lanes<T>(top);
-    const T sum = sum_row<T>(
-        V, [&](std::int64_t k, std::int64_t left) __attribute__((always_inline)) {
-          const Vector<T> p =
-              left >= L ? exp<T>(load(x + k) - highest) : keep_some<T>(exp<T>(load_some(x + k, left) - highest), left);
-          if (left >= L)
-            store(y + k, p);
-          else
-            store_some(y + k, p, left);
-          return p;
-        });
+    const T highest = highest_of(x, V), sum = sum_exponentials(x, V, highest);
     for_each_vector<T>(
-        V, [&](std::int64_t k, auto get, auto put) __attribute__((always_inline)) { put(y + k, get(y + k) / sum); });
+        V, [&](std::int64_t k, auto get, auto put)
+               __attribute__((always_inline)) { put(y + k, exp<T>(get(x + k) - highest) / sum); });
   });
 }
 

@@ -13,9 +13,9 @@
 #include <system_error>
 #include <vector>
 
+#include "detrack/core/box.hpp"
 #include "detrack/core/error.hpp"
 #include "detrack/data/sequence.hpp"
-#include "detrack/image/box.hpp"
 #include "detrack/io/mapped_file.hpp"
 #include "detrack/io/quoted.hpp"
 

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "detrack/image/box.hpp"
+#include "detrack/core/box.hpp"
 #include "detrack/image/size.hpp"
 
 namespace detrack {

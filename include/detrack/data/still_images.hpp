@@ -6,8 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "detrack/core/box.hpp"
 #include "detrack/core/error.hpp"
-#include "detrack/image/box.hpp"
 #include "detrack/io/quoted.hpp"
 
 namespace detrack {

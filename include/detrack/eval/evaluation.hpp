@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "detrack/core/box.hpp"
 #include "detrack/eval/convention.hpp"
-#include "detrack/image/box.hpp"
 
 namespace detrack {
 

@@ -7,11 +7,11 @@
 #include <span>
 #include <vector>
 
+#include "detrack/core/box.hpp"
 #include "detrack/core/error.hpp"
 #include "detrack/data/sequence.hpp"
 #include "detrack/eval/convention.hpp"
 #include "detrack/eval/metrics.hpp"
-#include "detrack/image/box.hpp"
 #include "detrack/io/quoted.hpp"
 
 namespace detrack {

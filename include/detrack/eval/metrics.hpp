@@ -9,8 +9,8 @@
 #include <span>
 #include <vector>
 
+#include "detrack/core/box.hpp"
 #include "detrack/data/sequence.hpp"
-#include "detrack/image/box.hpp"
 
 namespace detrack {
 

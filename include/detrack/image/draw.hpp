@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "detrack/core/box.hpp"
 #include "detrack/core/error.hpp"
-#include "detrack/image/box.hpp"
 #include "detrack/image/image.hpp"
 
 namespace detrack {

@@ -107,12 +107,21 @@ class ImageView {
   std::ptrdiff_t stride(std::size_t plane = 0) const { return stride_[plane]; }
   explicit operator bool() const { return width_ > 0; }
 
+  /// The same planes, said to be memory of a device (a decoder's, say): for trackers whose network runs there. Nothing else of
+  /// the library reads such a view.
+  ImageView on(Device device) const {
+    ImageView view = *this;
+    view.device_ = device;
+    return view;
+  }
+  Device device() const { return device_; }
+
   /// The same memory as three strided planes, which is what kernels read.
   Pixels pixels() const {
     Pixels p{.height = height_, .width = width_};
     const auto plane = [&](std::size_t memory, std::int64_t offset, std::int64_t step, int shift_y, int shift_x) {
       const Shape shape{(height_ + (1 << shift_y) - 1) >> shift_y, (width_ + (1 << shift_x) - 1) >> shift_x};
-      return Pixels::Plane{{data_[memory] + offset, shape, {stride_[memory], step}, Device{}}, shift_y, shift_x};
+      return Pixels::Plane{{data_[memory] + offset, shape, {stride_[memory], step}, device_}, shift_y, shift_x};
     };
     switch (format_) {
       case PixelFormat::rgb: p.planes = {plane(0, 0, 3, 0, 0), plane(0, 1, 3, 0, 0), plane(0, 2, 3, 0, 0)}; break;
@@ -171,6 +180,7 @@ class ImageView {
   std::int64_t width_ = 0, height_ = 0;
   PixelFormat format_ = PixelFormat::rgb;
   YuvColour colour_;
+  Device device_;
 };
 
 /// An RGB image that owns its memory, rows without gaps. Reads as an ImageView.

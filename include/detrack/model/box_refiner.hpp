@@ -92,7 +92,14 @@ struct BoxRefiner {
   };
 
   BoxRefiner() = default;
-  /// `mask` is filled by DeTrack, which knows the device.
+  static Shape mask_shape(const Config& c) { return {4 * (c.trajectory + 1), 4 * (c.trajectory + 1)}; }
+  /// A host view of mask_shape().
+  static void fill_mask(View<std::uint8_t> mask) {
+    for (std::int64_t i = 0; i < mask.extent(0); ++i)
+      for (std::int64_t j = 0; j < mask.extent(1); ++j) mask(i, j) = j / 4 <= i / 4;
+  }
+
+  /// `mask` is made by DeTrack, which knows the device.
   explicit BoxRefiner(const Config& c) : time_embed({c.trajectory + 1, c.width}), norm(c.width) {
     for (std::int64_t i = 0; i < c.refine_layers; ++i) layers.emplace_back(c.width, c.refine_heads, c.mlp_ratio);
   }

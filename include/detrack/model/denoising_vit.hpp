@@ -61,15 +61,19 @@ struct DenoisingViT {
       saved->levels = levels, saved->box = box, saved->steps = steps;
       saved->drop_path = drop_path;
     }
+    // Box tokens never feed back into image tokens: where the backend can, their half runs beside the next image halves, and
+    // the projections that it reads stay until the end.
+    const bool beside = box && !saved && ctx.backend().runs_side_by_side();
     for (std::int64_t j = 0; j < L; ++j) {
       ArenaScope block_scope(ctx.arena());
       typename DenoisingBlock<T>::Saved passing;  // what will run again saves now as it will then: the same bits
       auto* block_saved = !saved ? nullptr : saved->recompute ? &passing : &saved->blocks[static_cast<std::size_t>(j)];
       const View<T> step = steps ? steps.select(0, j) : steps;
-      forward_block(ctx, j, level(j), box, drop_path, level(j + 1), step, block_saved);
-      if (saved && !saved->recompute) block_scope.keep();
+      forward_block(ctx, j, level(j), box, drop_path, level(j + 1), step, block_saved, beside);
+      if (beside || (saved && !saved->recompute)) block_scope.keep();
       box = step;
     }
+    if (beside) ctx.join_side();
     norm.forward(ctx, level(L), image, saved ? &saved->norm : nullptr);
     if (saved) scope.keep();
   }
@@ -106,16 +110,18 @@ struct DenoisingViT {
  private:
   std::int64_t depth() const { return static_cast<std::int64_t>(blocks.size()); }
 
-  /// Both halves of block j; without box only the image half.
+  /// Both halves of block j, the box half beside what follows if wanted; without box only the image half.
   void forward_block(Context<T>& ctx, std::int64_t j, View<const T> image, View<const T> box,
                      View<const stat_t<T>> drop_path, View<T> image_out, View<T> box_out,
-                     typename DenoisingBlock<T>::Saved* saved) const {
+                     typename DenoisingBlock<T>::Saved* saved, bool beside = false) const {
     const DenoisingBlock<T>& block = blocks[static_cast<std::size_t>(j)];
     ArenaScope scope(ctx.arena());
     const View<T> qkv = ctx.arena().template allocate<T>({image.extent(0), image.extent(1), 3 * image.extent(2)});
     block.forward_image(ctx, image, qkv, image_out, saved, drop_path ? drop_path.select(0, j) : drop_path);
+    if (beside) ctx.begin_side();
     if (box) block.forward_box(ctx, box, qkv, search_tokens(), box_out, saved);
-    if (saved) scope.keep();
+    if (beside) ctx.end_side();
+    if (saved || beside) scope.keep();
   }
 
   /// (B, n, C) of the tokens of template i.

@@ -71,11 +71,25 @@ class DeTrack {
         config_(config),
         allocator_(allocator) {
     store_.allocate_values(*this, allocator_);
-    const std::int64_t n = 4 * (config.trajectory + 1);
-    refine.mask = Tensor<std::uint8_t>({n, n}, allocator_);
-    if (allocator_->device().kind == DeviceKind::cpu)
-      for (std::int64_t i = 0; i < n; ++i)
-        for (std::int64_t j = 0; j < n; ++j) refine.mask.view()(i, j) = j / 4 <= i / 4;
+    refine.mask = Tensor<std::uint8_t>(BoxRefiner<T>::mask_shape(config), allocator_);
+    if (allocator_->device().kind == DeviceKind::cpu) BoxRefiner<T>::fill_mask(refine.mask.view());
+  }
+
+  /// In the memory of a context's device. Errors: config; out_of_memory.
+  DeTrack(const Config& config, Context<T>& ctx) : DeTrack(config, ctx.allocator()) { prepare(ctx); }
+
+  /// Another model of this configuration, its parameters not yet anything.
+  template <class X>
+  DeTrack<X> empty(std::shared_ptr<Allocator> allocator) const {
+    return DeTrack<X>(config_, std::move(allocator));
+  }
+  /// What the constructor cannot do in memory of a device: parameters of zero, and the refiner's mask.
+  void prepare(Context<T>& ctx) {
+    if (ctx.device().kind == DeviceKind::cpu) return;
+    ops::run(ctx, Fill<T>{.value = 0, .y = store_.values()});
+    Tensor<std::uint8_t> mask(refine.mask.shape());
+    BoxRefiner<T>::fill_mask(mask.view());
+    ops::copy(ctx, View<const std::uint8_t>(mask.view()), refine.mask.view());
   }
 
   const Config& config() const { return config_; }

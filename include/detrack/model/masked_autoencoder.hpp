@@ -36,6 +36,16 @@ class MaskedAutoencoder {
     store_.allocate_values(*this, allocator_);
   }
 
+  /// Another model of this configuration, its parameters not yet anything.
+  template <class X>
+  MaskedAutoencoder<X> empty(std::shared_ptr<Allocator> allocator) const {
+    return MaskedAutoencoder<X>(config_, autoencoder_config_, std::move(allocator));
+  }
+  /// What the constructor cannot do in memory of a device: parameters of zero.
+  void prepare(Context<T>& ctx) {
+    if (ctx.device().kind != DeviceKind::cpu) ops::run(ctx, Fill<T>{.value = 0, .y = store_.values()});
+  }
+
   const Config& config() const { return config_; }
   const MaskedAutoencoderConfig& autoencoder_config() const { return autoencoder_config_; }
   ParameterStore<T>& parameters() { return store_; }

@@ -25,7 +25,7 @@ Plan plan(const MaskedAutoencoder<T>& like, std::int64_t batch, bool training = 
   } else {
     pass.evaluate(ctx, model, images.view(), mask);
   }
-  return {ctx.arena().peak(), backend->total(), backend->by_operation()};
+  return {ctx.arena().peak(), ctx.side_arena().peak(), backend->total(), backend->by_operation()};
 }
 
 /// Gives a context the scratch memory such a pass needs. Returns the plan.

@@ -11,17 +11,17 @@
 namespace detrack {
 
 struct Plan {
-  std::size_t arena_bytes = 0;
+  std::size_t arena_bytes = 0, side_arena_bytes = 0;
   Cost cost;
   std::map<std::string, Cost> by_operation;
 };
 
 /// Runs the model on the plan backend: the same code, no data. Training counts forward, losses and backward, IoU head
-/// included; otherwise a forward and a predict_iou. `checks` must be what the context that will run has. Errors: config,
-/// shape.
+/// included; otherwise a forward and a predict_iou. `checks` and `side_by_side` must be what the context that will run has.
+/// Errors: config, shape.
 template <class T>
-Plan plan(const Config& config, const RunShape& run, bool training = false, bool checks = false) {
-  const auto backend = std::make_shared<PlanBackend<T>>();
+Plan plan(const Config& config, const RunShape& run, bool training = false, bool checks = false, bool side_by_side = false) {
+  const auto backend = std::make_shared<PlanBackend<T>>(side_by_side);
   Context<T> ctx = plan_context<T>(backend);
   ctx.set_checks(checks);
   DeTrack<T> model(config, plan_allocator());
@@ -41,14 +41,15 @@ Plan plan(const Config& config, const RunShape& run, bool training = false, bool
     model.forward(ctx, in.views(), out.views());
     model.predict_iou(ctx, in.start_box.view(), out.image.view(), out.iou.view());
   }
-  return {ctx.arena().peak(), backend->total(), backend->by_operation()};
+  return {ctx.arena().peak(), ctx.side_arena().peak(), backend->total(), backend->by_operation()};
 }
 
 /// Gives a context the scratch memory such a run needs. Returns the plan.
 template <class T>
 Plan reserve(Context<T>& ctx, const Config& config, const RunShape& run, bool training = false) {
-  Plan made = plan<T>(config, run, training, ctx.checks());
+  Plan made = plan<T>(config, run, training, ctx.checks(), ctx.backend().runs_side_by_side());
   ctx.arena().reserve(made.arena_bytes);
+  ctx.side_arena().reserve(made.side_arena_bytes);
   return made;
 }
 

@@ -1,11 +1,14 @@
 // Models from and to weights files, which carry their configuration.
 #pragma once
 
+#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "detrack/io/convert.hpp"
 #include "detrack/io/safetensors.hpp"
 #include "detrack/io/state_dict.hpp"
 #include "detrack/model/detrack.hpp"
@@ -41,6 +44,32 @@ DeTrack<T> load_model(const std::filesystem::path& path, const StateDictOptions&
   const SafetensorsFile file = SafetensorsFile::open(path);
   DeTrack<T> model(read_config(file));
   load_state_dict(file, model, options);
+  return model;
+}
+
+/// The same in the memory of a context's device. Errors: io, format, config, state_dict, out_of_memory.
+template <class T>
+DeTrack<T> load_model(const std::filesystem::path& path, Context<T>& ctx, const StateDictOptions& options = {}) {
+  const SafetensorsFile file = SafetensorsFile::open(path);
+  DeTrack<T> model(read_config(file), ctx);
+  load_state_dict(file, model, options, [&](View<T> to, View<const T> from) { ops::copy(ctx, from, to); });
+  return model;
+}
+
+/// A host model's copy in the memory of a context's device, its values rounded to T.
+template <class T, class From>
+DeTrack<T> copy_model(DeTrack<From>& host, Context<T>& ctx) {
+  std::vector<View<const From>> values;
+  host.visit([&](const std::string&, Param<From>& p) { values.push_back(p.value); });
+  DeTrack<T> model(host.config(), ctx);
+  std::vector<T> rounded;
+  auto from = values.begin();
+  model.visit([&](const std::string&, Param<T>& p) {
+    rounded.resize(static_cast<std::size_t>(p.shape.numel()));
+    std::transform(from->data(), from->data() + p.shape.numel(), rounded.begin(), detail::convert_value<T, From>);
+    ops::copy(ctx, View<const T>(rounded.data(), p.shape), p.value);
+    ++from;
+  });
   return model;
 }
 

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
+#include <memory>
 #include <string>
 
 #include "detrack/ops/activation.hpp"
@@ -19,6 +21,7 @@
 #include "detrack/ops/mean_tokens.hpp"
 #include "detrack/ops/mse.hpp"
 #include "detrack/ops/patchify.hpp"
+#include "detrack/ops/place_boxes.hpp"
 #include "detrack/ops/position_embedding.hpp"
 #include "detrack/ops/scale_samples.hpp"
 #include "detrack/ops/similarity.hpp"
@@ -38,10 +41,18 @@
   X(ExpectationBackward) X(ConfidenceForward) X(ConfidenceBackward) X(CrossEntropyForward)          \
   X(CrossEntropyBackward) X(IouForward) X(IouBackward) X(SiouForward) X(SiouBackward) X(MseForward) \
   X(MseBackward) X(MeanTokensForward) X(MeanTokensBackward) X(Add) X(Fill) X(CropNormalise)         \
-  X(ScaleSamples) X(AdamW) X(SquaredNorm)
+  X(ScaleSamples) X(AdamW) X(SquaredNorm) X(PlaceBoxes)
 // clang-format on
 
 namespace detrack {
+
+/// Work that was recorded, with its arguments: the same addresses and numbers each time.
+class Recording {
+ public:
+  virtual ~Recording() = default;
+  /// Does not wait for the end.
+  virtual void replay() = 0;
+};
 
 /// Backends receive checked arguments from ops::run and never check again.
 template <class T>
@@ -52,6 +63,31 @@ class Backend {
 
   /// Copies bytes between this device's memory and the host's, or within either; the source may be reused on return.
   virtual void copy_bytes(void* to, const void* from, std::size_t bytes) = 0;
+
+  // Devices whose work goes on while the host does something else. The others do all at once.
+
+  /// As copy_bytes, but both ends must stay until synchronize(); host memory should be of host_allocator().
+  virtual void copy_bytes_later(void* to, const void* from, std::size_t bytes) { copy_bytes(to, from, bytes); }
+  /// Waits for all that was begun. Errors: those of the work.
+  virtual void synchronize() {}
+  /// Host memory that the device copies from and to without a detour.
+  virtual std::shared_ptr<Allocator> host_allocator() const { return detrack::host_allocator(); }
+
+  /// Whether record() works.
+  virtual bool records() const { return false; }
+  /// Runs `work`, which may use operations and copy_bytes_later, without doing any of it: replaying does. The same work must
+  /// have run before, so that all memory it needs is there. Errors: not_available; those of `work`.
+  virtual std::unique_ptr<Recording> record(const std::function<void()>& work) {
+    (void)work;
+    fail(ErrorCode::not_available, describe(), ": expected a backend that records, got one that does not");
+  }
+
+  /// Whether operations between begin_side() and end_side() may run beside those that follow end_side(), until join_side().
+  /// They see what was begun before; what they use must stay until join_side().
+  virtual bool runs_side_by_side() const { return false; }
+  virtual void begin_side() {}
+  virtual void end_side() {}
+  virtual void join_side() {}
 
 #define DETRACK_DECLARE_OP(Op) virtual void run(const Op<T>& op) = 0;
   DETRACK_FOR_EACH_OP(DETRACK_DECLARE_OP)

@@ -19,7 +19,11 @@ struct Cost {
 template <class T>
 class PlanBackend final : public Backend<T> {
  public:
+  /// `side_by_side`: plans for a backend that keeps more memory, because it runs operations beside each other.
+  explicit PlanBackend(bool side_by_side = false) : side_by_side_(side_by_side) {}
+
   std::string describe() const override { return "plan: counts, computes nothing"; }
+  bool runs_side_by_side() const override { return side_by_side_; }
   void copy_bytes(void*, const void*, std::size_t) override {}
 
 #define DETRACK_COUNT_OP(Op)           \
@@ -46,6 +50,7 @@ class PlanBackend final : public Backend<T> {
       ++cost->runs;
     }
   }
+  bool side_by_side_;
   Cost total_;
   std::map<std::string, Cost> by_operation_;
 };

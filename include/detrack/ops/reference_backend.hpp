@@ -19,6 +19,7 @@
 #include "detrack/ops/reference/mean_tokens.hpp"
 #include "detrack/ops/reference/mse.hpp"
 #include "detrack/ops/reference/patchify.hpp"
+#include "detrack/ops/reference/place_boxes.hpp"
 #include "detrack/ops/reference/position_embedding.hpp"
 #include "detrack/ops/reference/scale_samples.hpp"
 #include "detrack/ops/reference/similarity.hpp"

@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "detrack/core/host_device.hpp"
 #include "detrack/ops/op.hpp"
 
 namespace detrack {
@@ -14,16 +15,16 @@ struct Vocabulary {
   double min = 0;       ///< lower end of word 0, crop units
 
   /// Position of a coordinate in words: word k is [k, k + 1).
-  double position(double coordinate) const { return (coordinate - min) * per_unit; }
+  DETRACK_HOST_DEVICE double position(double coordinate) const { return (coordinate - min) * per_unit; }
   /// Word of a position: floor, clamped to the vocabulary; NaN gives word 0.
-  std::int64_t word_at(double position) const {
+  DETRACK_HOST_DEVICE std::int64_t word_at(double position) const {
     const double k = std::floor(position);
     if (!(k > 0)) return 0;
     return k < static_cast<double>(size) ? static_cast<std::int64_t>(k) : size - 1;
   }
-  std::int64_t word(double coordinate) const { return word_at(position(coordinate)); }
+  DETRACK_HOST_DEVICE std::int64_t word(double coordinate) const { return word_at(position(coordinate)); }
   /// Coordinate at the middle of word k, crop units.
-  double centre(double k) const { return (k + 0.5) / per_unit + min; }
+  DETRACK_HOST_DEVICE double centre(double k) const { return (k + 0.5) / per_unit + min; }
 };
 
 /// Math:   words[4 r + i] = word(box[r, i]), in double whatever T is (floor is not continuous).

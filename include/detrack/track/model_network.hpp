@@ -12,6 +12,7 @@
 #include "detrack/model/plan.hpp"
 #include "detrack/model/weights_file.hpp"
 #include "detrack/track/network.hpp"
+#include "detrack/track/recorded_run.hpp"
 
 namespace detrack {
 
@@ -84,7 +85,7 @@ class ModelRun final : public NetworkRun {
     const View<T> iou = head(out_.iou, {batch_, 1});
     model_->predict_iou(ctx_, judged, head(out_.image, {batch_, out_.image.shape()[1], c.width}), iou);
     download<T>(iou, ious_);
-    for (std::size_t b = 0; b < ious.size(); ++b) ious[b] = static_cast<double>(ious_[b]);
+    for (std::size_t b = 0; b < ious.size(); ++b) ious[b] = static_cast<double>(static_cast<stat_t<T>>(ious_[b]));
   }
 
   void read_steps(std::int64_t target, std::span<CropBox> steps) override {
@@ -168,7 +169,9 @@ class ModelNetwork final : public Network {
     if (options.trajectory < 0 || options.trajectory > config().trajectory)
       fail(ErrorCode::argument, "Network: trajectory: expected at most ", config().trajectory, " boxes, got ",
            options.trajectory);
-    return std::make_unique<ModelRun<T>>(model_, make_context_(options.threads), options);
+    Context<T> ctx = make_context_(options.threads);
+    if (ctx.backend().records()) return std::make_unique<RecordedRun<T>>(model_, std::move(ctx), options);
+    return std::make_unique<ModelRun<T>>(model_, std::move(ctx), options);
   }
 
  private:

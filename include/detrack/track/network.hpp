@@ -7,7 +7,7 @@
 #include <span>
 #include <string>
 
-#include "detrack/image/crop.hpp"
+#include "detrack/core/crop_region.hpp"
 #include "detrack/image/image.hpp"
 #include "detrack/model/config.hpp"
 

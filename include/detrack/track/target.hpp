@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "detrack/image/crop.hpp"
+#include "detrack/core/crop_region.hpp"
 #include "detrack/track/trajectory_memory.hpp"
 #include "detrack/track/visual_memory.hpp"
 
@@ -95,8 +95,7 @@ class Target {
   /// A predicted box in the frame's pixels, clipped to the frame; the last box where the prediction is none: not finite, or
   /// corners in the wrong order.
   Box place(const CropBox& predicted, const CropRegion& region) const {
-    const Box box = to_frame(predicted, region);
-    return clipped(box.finite() && std::min(box.w, box.h) >= kMinSide ? box : box_);
+    return place_in_frame(predicted, region, box_, static_cast<double>(width_), static_cast<double>(height_));
   }
 
   /// Takes over the frame's result. Scores that are no numbers count as 0.
@@ -175,16 +174,15 @@ class Target {
     if (width < 1 || height < 1) fail(ErrorCode::argument, "Target: ", what, ": expected init() before");
     const Box frame{0, 0, static_cast<double>(width), static_cast<double>(height)};
     const bool sane = box.finite() && std::max({std::abs(box.x), std::abs(box.y), box.w, box.h}) <= kMaxCoordinate &&
-                      std::min(box.w, box.h) >= kMinSide;
+                      std::min(box.w, box.h) >= kMinBoxSide;
     if (!sane || !(intersection(box, frame) > 0))
       fail(ErrorCode::argument, "Target: ", what, ": box: expected x,y,w,h that overlap the ", width, "x", height,
-           " frame, sides of at least ", kMinSide, ", got ", box.x, ",", box.y, ",", box.w, ",", box.h);
+           " frame, sides of at least ", kMinBoxSide, ", got ", box.x, ",", box.y, ",", box.w, ",", box.h);
   }
 
   Box clipped(const Box& box) const { return clip_to_frame(box, static_cast<double>(width_), static_cast<double>(height_)); }
 
-  // Pixels. Far beyond any frame and far below any target: between them no sum swallows a side.
-  static constexpr double kMaxCoordinate = 1e7, kMinSide = 1e-3;
+  static constexpr double kMaxCoordinate = 1e7;  // pixels: far beyond any frame
 
   TargetGeometry geometry_;
   ConfidenceOptions confidence_;

@@ -6,8 +6,8 @@
 #include <span>
 #include <vector>
 
+#include "detrack/core/box.hpp"
 #include "detrack/core/error.hpp"
-#include "detrack/image/box.hpp"
 
 namespace detrack {
 

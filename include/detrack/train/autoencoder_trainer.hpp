@@ -2,31 +2,27 @@
 #pragma once
 
 #include <cstdint>
-#include <type_traits>
 #include <utility>
 
 #include "detrack/model/masked_autoencoder_plan.hpp"
 #include "detrack/train/batch.hpp"
+#include "detrack/train/pixel_upload.hpp"
 #include "detrack/train/updater.hpp"
 
 namespace detrack {
 
 template <class T>
-class AutoencoderTrainer : public Updater<T, MaskedAutoencoder<T>> {
-  static_assert(std::is_same_v<T, float>, "batches hold floats");
-
+class AutoencoderTrainer : public Updater<T, MaskedAutoencoder> {
  public:
-  AutoencoderTrainer(MaskedAutoencoder<T> model, Context<T> ctx, const TrainOptions& options)
-      : Updater<T, MaskedAutoencoder<T>>(std::move(model),
-                                         MaskedAutoencoder<T>(model.config(), model.autoencoder_config(), ctx.allocator()),
-                                         std::move(ctx), options),
+  AutoencoderTrainer(MaskedAutoencoder<stat_t<T>> start, Context<T> ctx, const TrainOptions& options)
+      : Updater<T, MaskedAutoencoder>(std::move(start), std::move(ctx), options),
         images_({options.batch, 3, this->config().search_size, this->config().search_size}, this->ctx_.allocator()) {
     reserve(this->ctx_, this->model_, options.batch);
   }
 
   /// Forward, loss and backward for the search crops of a batch, each masked in its own way; gradients add up.
   void pass(const Batch& batch) {
-    ops::copy(this->ctx_, batch.search.view(), images_.view());
+    pixels_.upload(this->ctx_, batch.search.view(), images_.view());
     Philox rng(this->options_.seed ^ stream_of("masks"), batch.number);
     const TokenMask mask =
         random_mask(rng, batch.size(), this->config().search_tokens(), this->model_.autoencoder_config().mask_ratio);
@@ -35,6 +31,7 @@ class AutoencoderTrainer : public Updater<T, MaskedAutoencoder<T>> {
 
  private:
   Tensor<T> images_;
+  PixelUpload<T> pixels_;
   MaskedAutoencoderPass<T> pass_;
 };
 

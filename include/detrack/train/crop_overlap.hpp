@@ -1,8 +1,8 @@
 // The overlap of two boxes in crop units.
 #pragma once
 
+#include "detrack/core/box.hpp"
 #include "detrack/core/crop_box.hpp"
-#include "detrack/image/box.hpp"
 
 namespace detrack {
 

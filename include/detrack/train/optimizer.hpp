@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "detrack/core/tensor.hpp"
@@ -38,36 +39,49 @@ inline ParameterGroup parameter_group(std::string_view name, int rank, Stage sta
 template <class T>
 class Optimizer {
  public:
+  using S = stat_t<T>;
   struct Slot {
     std::string name;
     ParameterGroup group;
-    View<T> value{}, gradient{};  ///< flat
-    View<stat_t<T>> m{}, v{};     ///< flat
     Shape shape;
+    View<S> value{}, average{};  ///< flat, as all that follow
+    View<T> rounded{};           ///< absent where T is S
+    View<const T> gradient{};
+    View<S> m{}, v{};
   };
 
-  /// The model must have its gradients and outlive this.
-  template <class Model>
-  Optimizer(Context<T>& ctx, Model& model, const OptimizerOptions& options, Stage stage) : options_(options) {
-    std::int64_t trained = 0;
-    model.visit([&](const std::string& name, Param<T>& p) {
-      const ParameterGroup group = parameter_group(name, p.shape.rank(), stage, options.backbone_factor);
-      if (!group.trained) return;
-      const Shape flat{p.shape.numel()};
-      slots_.push_back({name, group, p.value.reshape(flat), p.grad.reshape(flat), {}, {}, p.shape});
-      trained += padded(flat.numel());
+  /// Three models of one shape, in memory of the context's device: the weights, what is computed with (the weights rounded
+  /// to T, or, where T is S, the very same model), which must have its gradients, and the average. They must outlive this.
+  template <class Wide, class Model>
+  Optimizer(Context<T>& ctx, Wide& weights, Model& model, Wide& average, const OptimizerOptions& options, Stage stage)
+      : options_(options) {
+    weights.visit([&](const std::string& name, Param<S>& p) {
+      slots_.push_back({.name = name,
+                        .group = parameter_group(name, p.shape.rank(), stage, options.backbone_factor),
+                        .shape = p.shape,
+                        .value = flat(p.value)});
     });
-    for (Tensor<stat_t<T>>* moments : {&m_, &v_}) {
-      *moments = Tensor<stat_t<T>>(Shape{trained}, ctx.allocator());
+    auto slot = slots_.begin();
+    model.visit([&](const std::string&, Param<T>& p) {
+      if constexpr (!std::is_same_v<T, S>) slot->rounded = flat(p.value);
+      slot++->gradient = flat(p.grad);
+    });
+    slot = slots_.begin();
+    average.visit([&](const std::string&, Param<S>& p) { slot++->average = flat(p.value); });
+    std::erase_if(slots_, [](const Slot& s) { return !s.group.trained; });
+    std::int64_t trained = 0;
+    for (const Slot& s : slots_) trained += padded(s.value.numel());
+    for (Tensor<S>* moments : {&m_, &v_}) {
+      *moments = Tensor<S>(Shape{trained}, ctx.allocator());
       fill_zero(ctx, moments->view());
     }
     squares_ = Tensor<double>(Shape{static_cast<std::int64_t>(slots_.size())}, ctx.allocator());
     host_squares_.resize(slots_.size());
     std::int64_t at = 0;
-    for (Slot& slot : slots_) {
-      slot.m = m_.view().slice(0, at, slot.value.numel());
-      slot.v = v_.view().slice(0, at, slot.value.numel());
-      at += padded(slot.value.numel());
+    for (Slot& s : slots_) {
+      s.m = m_.view().slice(0, at, s.value.numel());
+      s.v = v_.view().slice(0, at, s.value.numel());
+      at += padded(s.value.numel());
     }
   }
 
@@ -82,8 +96,8 @@ class Optimizer {
     return std::sqrt(sum);
   }
 
-  /// One update with the gradients times `scale`.
-  void update(Context<T>& ctx, double lr, double scale) {
+  /// One update with the gradients times `scale`; then average = decay average + (1 - decay) weights.
+  void update(Context<T>& ctx, double lr, double scale, double average_decay) {
     ++updates_;
     const auto correction = [&](double beta) { return 1 - std::pow(beta, static_cast<double>(updates_)); };
     for (const Slot& slot : slots_)
@@ -91,6 +105,8 @@ class Optimizer {
                              .gradient = slot.gradient,
                              .m = slot.m,
                              .v = slot.v,
+                             .rounded = slot.rounded,
+                             .average = slot.average,
                              .lr = lr * slot.group.lr_factor,
                              .beta1 = options_.beta1,
                              .beta2 = options_.beta2,
@@ -98,7 +114,8 @@ class Optimizer {
                              .weight_decay = slot.group.decays ? options_.weight_decay : 0,
                              .gradient_scale = scale,
                              .correction1 = correction(options_.beta1),
-                             .correction2 = correction(options_.beta2)});
+                             .correction2 = correction(options_.beta2),
+                             .average_decay = average_decay});
   }
 
   std::int64_t updates() const { return updates_; }
@@ -106,15 +123,19 @@ class Optimizer {
   const std::vector<Slot>& slots() const { return slots_; }
 
  private:
+  template <class X>
+  static View<X> flat(View<X> x) {
+    return x.reshape({x.numel()});
+  }
   static std::int64_t padded(std::int64_t count) { return (count + 63) / 64 * 64; }
-  static void fill_zero(Context<T>& ctx, View<stat_t<T>> x) {
-    const std::vector<stat_t<T>> zeros(static_cast<std::size_t>(x.numel()));
-    ops::copy(ctx, View<const stat_t<T>>(zeros.data(), x.shape()), x);
+  static void fill_zero(Context<T>& ctx, View<S> x) {
+    const std::vector<S> zeros(static_cast<std::size_t>(x.numel()));
+    ops::copy(ctx, View<const S>(zeros.data(), x.shape()), x);
   }
 
   OptimizerOptions options_;
   std::vector<Slot> slots_;
-  Tensor<stat_t<T>> m_, v_;
+  Tensor<S> m_, v_;
   Tensor<double> squares_;
   std::vector<double> host_squares_;
   std::int64_t updates_ = 0;

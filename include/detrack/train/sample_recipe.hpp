@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "detrack/core/crop_box.hpp"
-#include "detrack/image/crop.hpp"
+#include "detrack/core/crop_region.hpp"
 
 namespace detrack {
 

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -15,6 +14,7 @@
 #include "detrack/train/drop_path.hpp"
 #include "detrack/train/judged_boxes.hpp"
 #include "detrack/train/noise_draw.hpp"
+#include "detrack/train/pixel_upload.hpp"
 #include "detrack/train/updater.hpp"
 
 namespace detrack {
@@ -22,12 +22,11 @@ namespace detrack {
 /// All that is random hangs on the seed and the numbers of samples, so a run that goes on from a checkpoint is the run that
 /// was not interrupted.
 template <class T>
-class Trainer : public Updater<T, DeTrack<T>> {
-  static_assert(std::is_same_v<T, float>, "batches hold floats");
-
+class Trainer : public Updater<T, DeTrack> {
  public:
-  Trainer(DeTrack<T> model, Context<T> ctx, const TrainOptions& options)
-      : Trainer(std::move(model), std::move(ctx), options, parse_stage(options.stage)) {}
+  /// `start`: the weights to begin with, in host memory.
+  Trainer(DeTrack<stat_t<T>> start, Context<T> ctx, const TrainOptions& options)
+      : Trainer(std::move(start), std::move(ctx), options, parse_stage(options.stage)) {}
 
   /// Forward, losses and backward for one batch; its gradients are added to those of earlier passes. Errors: argument (a
   /// batch of another size).
@@ -51,8 +50,8 @@ class Trainer : public Updater<T, DeTrack<T>> {
   }
 
  private:
-  Trainer(DeTrack<T>&& model, Context<T>&& ctx, const TrainOptions& options, Stage stage)
-      : Updater<T, DeTrack<T>>(std::move(model), DeTrack<T>(model.config(), ctx.allocator()), std::move(ctx), options),
+  Trainer(DeTrack<stat_t<T>>&& start, Context<T>&& ctx, const TrainOptions& options, Stage stage)
+      : Updater<T, DeTrack>(std::move(start), std::move(ctx), options),
         stage_(stage),
         shape_(shape_of(options, this->config(), stage)),
         in_(this->config(), shape_, this->ctx_.allocator()),
@@ -127,8 +126,8 @@ class Trainer : public Updater<T, DeTrack<T>> {
     return in;
   }
   void upload(const Batch& batch) {
-    ops::copy(this->ctx_, batch.search.view(), in_.search.view());
-    ops::copy(this->ctx_, batch.templates.view(), in_.templates.view());
+    pixels_.upload(this->ctx_, batch.search.view(), in_.search.view());
+    pixels_.upload(this->ctx_, batch.templates.view(), in_.templates.view());
     if (shape_.trajectory > 0) upload_boxes(batch.trajectory, in_.trajectory.view());
   }
   void upload_boxes(const std::vector<CropBox>& boxes, View<double> to) {
@@ -146,6 +145,7 @@ class Trainer : public Updater<T, DeTrack<T>> {
   RunShape shape_;
   InputBuffers<T> in_;
   OutputBuffers<T> out_;
+  PixelUpload<T> pixels_;
   Tensor<T> dimage_;
   Tensor<stat_t<T>> drop_path_;
   TrainingPass<T> pass_;

@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -15,32 +17,56 @@
 
 namespace detrack {
 
-/// Model is a DeTrack<T> or a MaskedAutoencoder<T>, in memory of the context's device.
-template <class T, class Model>
+/// Net is DeTrack or MaskedAutoencoder. The weights are kept in S; where T is narrower, passes run on a copy rounded to T,
+/// and the optimizer moves the weights themselves.
+template <class T, template <class> class Net>
 class Updater {
  public:
-  /// `average` is a second model of the same shape, whatever its values. (References: what makes `average` may look at
-  /// them.)
-  Updater(Model&& model, Model average, Context<T>&& ctx, const TrainOptions& options)
-      : model_(std::move(model)),
-        average_(std::move(average)),
-        ctx_(std::move(ctx)),
+  using S = stat_t<T>;
+
+  /// `start`: the weights to begin with, in host memory.
+  Updater(Net<S> start, Context<T> ctx, const TrainOptions& options)
+      : ctx_(std::move(ctx)),
         options_(options),
-        optimizer_((model_.allocate_gradients(), ctx_), model_, options.optimizer, parse_stage(options.stage)) {
-    ops::copy(ctx_, View<const T>(model_.parameters().values()), average_.parameters().values());
-    model_.zero_gradients(ctx_);
-  }
+        model_(start.template empty<T>(ctx_.allocator())),
+        average_(start.template empty<S>(ctx_.allocator())),
+        optimizer_((begin_with(start), ctx_), weights(), model_, average_, options.optimizer, parse_stage(options.stage)) {}
 
   const Config& config() const { return model_.config(); }
   const TrainOptions& options() const { return options_; }
   Context<T>& context() { return ctx_; }
-  Model& model() { return model_; }
+  /// What passes run on.
+  Net<T>& model() { return model_; }
+  /// The weights in full precision.
+  Net<S>& weights() {
+    if constexpr (std::is_same_v<T, S>)
+      return model_;
+    else
+      return *wide_;
+  }
   /// The exponential moving average of the weights: what is validated and shipped.
-  Model& average_model() { return average_; }
+  Net<S>& average_model() { return average_; }
   Optimizer<T>& optimizer() { return optimizer_; }
   std::int64_t step() const { return step_; }
   std::int64_t skipped() const { return skipped_; }  ///< updates that were not made
   void set_progress(std::int64_t step, std::int64_t skipped) { step_ = step, skipped_ = skipped; }
+
+  /// To be called when somebody else has written the weights: passes then run on these.
+  void round_weights() {
+    if constexpr (!std::is_same_v<T, S>) {
+      std::vector<View<S>> values;
+      wide_->visit([&](const std::string&, Param<S>& p) { values.push_back(p.value); });
+      std::vector<S> host;
+      std::vector<T> rounded;
+      auto value = values.begin();
+      model_.visit([&](const std::string&, Param<T>& p) {
+        host.resize(static_cast<std::size_t>(p.shape.numel())), rounded.resize(host.size());
+        ops::copy(ctx_, View<const S>(*value++), View<S>(host.data(), p.shape));
+        std::transform(host.begin(), host.end(), rounded.begin(), [](S x) { return T(x); });
+        ops::copy(ctx_, View<const T>(rounded.data(), p.shape), p.value);
+      });
+    }
+  }
 
   /// Moves the weights by the mean gradient of the passes since the last update. Where a loss or a gradient is not finite
   /// nothing moves. Errors: argument (no pass).
@@ -58,8 +84,7 @@ class Updater {
     if (values.skipped.empty()) {
       const double clip = options_.optimizer.clip;
       const double scale = clip > 0 && values.gradient_norm > clip ? clip / values.gradient_norm : 1;
-      optimizer_.update(ctx_, values.lr, scale / n);
-      average();
+      optimizer_.update(ctx_, values.lr, scale / n, average_decay());
     } else {
       ++skipped_;
     }
@@ -81,20 +106,30 @@ class Updater {
     ++passes_;
   }
 
-  Model model_, average_;
   Context<T> ctx_;
   TrainOptions options_;
+  Net<T> model_;
 
  private:
-  void average() {
+  void begin_with(Net<S>& start) {
+    model_.prepare(ctx_);
+    model_.allocate_gradients();
+    model_.zero_gradients(ctx_);
+    if constexpr (!std::is_same_v<T, S>) wide_.emplace(start.template empty<S>(ctx_.allocator()));
+    for (Net<S>* net : {&weights(), &average_})
+      ops::copy(ctx_, View<const S>(start.parameters().values()), net->parameters().values());
+    round_weights();
+  }
+
+  double average_decay() const {
     // Early on the average follows the weights more closely: it would remember their random start too long.
     const auto t = static_cast<double>(optimizer_.updates());
     const double wanted = options_.optimizer.ema > 0 ? std::min(options_.optimizer.ema, (1 + t) / (10 + t)) : 0;
-    const auto decay = static_cast<double>(static_cast<T>(wanted));  // as the sweep rounds it: the two must add up to 1
-    const View<T> mean = average_.parameters().values();
-    ops::run(ctx_, Add<T>{.alpha = decay, .a = mean, .beta = 1 - decay, .b = model_.parameters().values(), .y = mean});
+    return static_cast<double>(static_cast<S>(wanted));  // as the sweep rounds it: the two must add up to 1
   }
 
+  std::optional<Net<S>> wide_;  ///< where T is narrower than S
+  Net<S> average_;
   Optimizer<T> optimizer_;
   StepValues sum_;
   std::string names_;  ///< of the samples since the last update

@@ -16,6 +16,7 @@
 #include "tests/ops/cases/mean_tokens.hpp"
 #include "tests/ops/cases/mse.hpp"
 #include "tests/ops/cases/patchify.hpp"
+#include "tests/ops/cases/place_boxes.hpp"
 #include "tests/ops/cases/position_embedding.hpp"
 #include "tests/ops/cases/scale_samples.hpp"
 #include "tests/ops/cases/similarity.hpp"
@@ -37,7 +38,7 @@ void for_each_case(F&& f) {
   all(expectation_cases()), all(layer_norm_cases()), all(layer_norm_inference_cases()), all(linear_cases());
   all(mean_tokens_cases()), all(mse_cases()), all(patchify_cases()), all(position_embedding_cases());
   all(similarity_cases()), all(softmax_cases()), all(words_cases()), all(crop_cases());
-  all(scale_samples_cases()), all(adamw_cases()), all(squared_norm_cases());
+  all(scale_samples_cases()), all(adamw_cases()), all(squared_norm_cases()), all(place_boxes_cases());
 }
 
 }  // namespace detrack::test

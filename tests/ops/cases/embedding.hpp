@@ -21,7 +21,8 @@ struct EmbeddingCase {
 };
 
 inline std::vector<EmbeddingCase> embedding_cases() {
-  return {{.R = 7, .V = 5, .C = 33}, {}, {.R = 33, .V = 3, .C = 1}, {.R = 0, .V = 4, .C = 2}, {.R = 12, .V = 800, .C = 16}};
+  return {{.R = 7, .V = 5, .C = 33},  {}, {.R = 33, .V = 3, .C = 1}, {.R = 0, .V = 4, .C = 2}, {.R = 12, .V = 800, .C = 16},
+          {.R = 1100, .V = 3, .C = 8}};
 }
 
 }  // namespace detrack::test

@@ -14,12 +14,16 @@ struct ExpectationCase {
   }
   Vocabulary vocabulary() const { return {.size = V, .per_unit = static_cast<double>(V) / 2, .min = -0.5}; }
 
-  /// The other loss is the sum of the logits themselves, "past"; its gradient is what `residual` carries.
+  /// The other loss is the sum of the logits themselves, "past"; its gradient is what `residual` carries. A scalar whose
+  /// logits are of another type has no operation for it.
   template <class T>
   auto forward(Memory<T>& m) const {
     const auto logits = m.in("logits", {R, V}, normal(2));
-    return std::make_tuple(ExpectationForward<T>{.logits = logits, .vocabulary = vocabulary(), .y = m.out("y", {R})},
-                           Add<T>{.a = logits, .y = m.out("past", {R, V})});
+    const ExpectationForward<T> op{.logits = logits, .vocabulary = vocabulary(), .y = m.out("y", {R})};
+    if constexpr (std::is_same_v<T, stat_t<T>>)
+      return std::make_tuple(op, Add<T>{.a = logits, .y = m.out("past", {R, V})});
+    else
+      return op;
   }
   template <class T>
   auto backward(Memory<T>& m) const {

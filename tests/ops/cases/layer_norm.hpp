@@ -45,9 +45,14 @@ struct LayerNormCase {
 };
 
 inline std::vector<LayerNormCase> layer_norm_cases() {
-  return {{.R = 7, .C = 33, .residual = true, .eps = 0.1}, {.R = 3, .C = 1},
-          {.R = 1, .C = 7, .parameters = false},           {.R = 5, .C = 16, .residual = true, .in_place = true},
-          {.R = 21, .C = 192, .in_place = true},           {.R = 0, .C = 4}};
+  return {{.R = 7, .C = 33, .residual = true, .eps = 0.1},
+          {.R = 3, .C = 1},
+          {.R = 1, .C = 7, .parameters = false},
+          {.R = 5, .C = 16, .residual = true, .in_place = true},
+          {.R = 21, .C = 192, .in_place = true},
+          {.R = 0, .C = 4},
+          {.R = 2, .C = 768, .residual = true},
+          {.R = 70, .C = 24}};
 }
 
 /// Inference: no statistics are kept, and y may be x.

@@ -32,7 +32,8 @@ inline std::vector<PositionEmbeddingCase> position_embedding_cases() {
           {},
           {.B = 3, .N = 7, .C = 33, .one_row = true},
           {.B = 1, .N = 4, .C = 16, .in_place = true},
-          {.B = 0, .N = 2, .C = 3}};
+          {.B = 0, .N = 2, .C = 3},
+          {.B = 9, .N = 8, .C = 16, .one_row = true}};
 }
 
 }  // namespace detrack::test

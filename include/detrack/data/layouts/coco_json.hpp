@@ -11,8 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "detrack/core/box.hpp"
 #include "detrack/core/error.hpp"
-#include "detrack/image/box.hpp"
 #include "detrack/io/quoted.hpp"
 
 namespace detrack::detail {

@@ -12,9 +12,9 @@
 #include <utility>
 #include <vector>
 
+#include "detrack/core/box.hpp"
 #include "detrack/core/error.hpp"
 #include "detrack/data/annotation.hpp"
-#include "detrack/image/box.hpp"
 #include "detrack/io/quoted.hpp"
 
 namespace detrack::detail {

@@ -43,14 +43,17 @@ T activation_slope(Activation kind, T x) {
 
 template <class T>
 void run(const ActivationForward<T>& op) {
+  using S = stat_t<T>;
   for (std::int64_t r = 0; r < op.x.extent(0); ++r)
-    for (std::int64_t c = 0; c < op.x.extent(1); ++c) op.y(r, c) = activate(op.kind, op.x(r, c));
+    for (std::int64_t c = 0; c < op.x.extent(1); ++c) op.y(r, c) = T(activate(op.kind, S(op.x(r, c))));
 }
 
 template <class T>
 void run(const ActivationBackward<T>& op) {
+  using S = stat_t<T>;
   for (std::int64_t r = 0; r < op.x.extent(0); ++r)
-    for (std::int64_t c = 0; c < op.x.extent(1); ++c) op.dx(r, c) = activation_slope(op.kind, op.x(r, c)) * op.dy(r, c);
+    for (std::int64_t c = 0; c < op.x.extent(1); ++c)
+      op.dx(r, c) = T(activation_slope(op.kind, S(op.x(r, c))) * S(op.dy(r, c)));
 }
 
 }  // namespace detrack::reference

@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 
+#include "detrack/core/host_device.hpp"
 #include "detrack/ops/box_overlap.hpp"
 
 namespace detrack::reference {
@@ -12,16 +13,16 @@ template <class S>
 using Box = std::array<S, 4>;  // x1, y1, x2, y2; axis i (0: x, 1: y) runs from [i] to [i + 2]
 
 template <class S, class X>
-Box<S> box_at(const View<X>& boxes, std::int64_t r) {
+DETRACK_HOST_DEVICE Box<S> box_at(const View<X>& boxes, std::int64_t r) {
   return {S(boxes(r, 0)), S(boxes(r, 1)), S(boxes(r, 2)), S(boxes(r, 3))};
 }
 
 template <class S>
-S larger(S a, S b) {
+DETRACK_HOST_DEVICE S larger(S a, S b) {
   return a > b ? a : b;
 }
 template <class S>
-S smaller(S a, S b) {
+DETRACK_HOST_DEVICE S smaller(S a, S b) {
   return a < b ? a : b;
 }
 
@@ -29,17 +30,17 @@ S smaller(S a, S b) {
 
 /// d max(a, b) / d a, and d min(b, a) / d b: a tie is shared.
 template <class S>
-S share_of_larger(S a, S b) {
+DETRACK_HOST_DEVICE S share_of_larger(S a, S b) {
   return a > b ? S(1) : a < b ? S(0) : S(0.5);
 }
 /// d max(x, floor) / d x for a constant floor: x passes where it is the floor.
 template <class S>
-S passes(S x, S floor) {
+DETRACK_HOST_DEVICE S passes(S x, S floor) {
   return x >= floor ? S(1) : S(0);
 }
 /// d |x| / d x
 template <class S>
-S sign(S x) {
+DETRACK_HOST_DEVICE S sign(S x) {
   return x > S(0) ? S(1) : x < S(0) ? S(-1) : S(0);
 }
 
@@ -50,7 +51,7 @@ struct Overlap {
   std::array<S, 2> common, side;          ///< the same, at least 0
   S inter, join;
 
-  Overlap(const Box<S>& a, const Box<S>& b) {
+  DETRACK_HOST_DEVICE Overlap(const Box<S>& a, const Box<S>& b) {
     std::array<S, 2> b_side;
     for (std::size_t i = 0; i < 2; ++i) {
       raw_common[i] = smaller(a[i + 2], b[i + 2]) - larger(a[i], b[i]);
@@ -62,12 +63,12 @@ struct Overlap {
     inter = common[0] * common[1];
     join = side[0] * side[1] + b_side[0] * b_side[1] - inter + S(1e-7);
   }
-  S iou() const { return inter / join; }
+  DETRACK_HOST_DEVICE S iou() const { return inter / join; }
 };
 
 /// da += dy d iou / d a
 template <class S>
-void add_iou_gradient(const Box<S>& a, const Box<S>& b, S dy, Box<S>& da) {
+DETRACK_HOST_DEVICE void add_iou_gradient(const Box<S>& a, const Box<S>& b, S dy, Box<S>& da) {
   const Overlap<S> o(a, b);
   const S darea = -dy * o.inter / (o.join * o.join);
   const S dinter = dy / o.join - darea;  // inter is in the numerator, and with a minus in the join
@@ -90,7 +91,7 @@ struct Siou {
   std::array<S, 2> rho, omega;                  ///< offset and change of side, relative
   S loss;
 
-  Siou(const Box<S>& a, const Box<S>& b) {
+  DETRACK_HOST_DEVICE Siou(const Box<S>& a, const Box<S>& b) {
     using std::abs, std::exp;
     const S smallest = S(kSmallest);
     for (std::size_t i = 0; i < 2; ++i) {
@@ -117,7 +118,7 @@ struct Siou {
 
 /// da += dy d siou / d a
 template <class S>
-void add_siou_gradient(const Box<S>& a, const Box<S>& b, S dy, Box<S>& da) {
+DETRACK_HOST_DEVICE void add_siou_gradient(const Box<S>& a, const Box<S>& b, S dy, Box<S>& da) {
   using std::abs, std::exp;
   const Siou<S> f(a, b);
   add_iou_gradient(a, b, -dy, da);

@@ -6,7 +6,8 @@
 namespace detrack::reference {
 
 template <class T>
-void run(const CropNormalise<T>& op) {
+void run(const CropNormalise<T>& given) {
+  const CropNormalise<T> op = given.resolved();
   const auto height = static_cast<double>(op.frame.height), width = static_cast<double>(op.frame.width);
   const auto tap = [&](double row, double column) {
     const bool inside = row >= 0 && row < height && column >= 0 && column < width;

@@ -36,7 +36,7 @@ SoftmaxRow<S> softmax_row(std::int64_t count, Logits&& x) {
 /// Over row r of a view.
 template <class X>
 auto softmax_row(const View<X>& logits, std::int64_t r) {
-  return softmax_row<std::remove_const_t<X>>(logits.extent(1), [&](std::int64_t k) { return logits(r, k); });
+  return softmax_row<stat_t<std::remove_const_t<X>>>(logits.extent(1), [&](std::int64_t k) { return logits(r, k); });
 }
 
 template <class T>

@@ -4,8 +4,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "detrack/core/box.hpp"
 #include "detrack/core/crop_box.hpp"
-#include "detrack/image/box.hpp"
+#include "detrack/core/host_device.hpp"
 
 namespace detrack {
 
@@ -25,14 +26,14 @@ inline CropRegion crop_around(const Box& box, double factor) {
 }
 
 /// Frame pixels to crop units, about the crop's centre. to_frame() is its inverse.
-inline CropBox to_crop(const Box& box, const CropRegion& region) {
+DETRACK_HOST_DEVICE inline CropBox to_crop(const Box& box, const CropRegion& region) {
   const auto map = [&](double at, double centre) { return (at - centre) / region.side + 0.5; };
   return {map(box.x, region.centre_x), map(box.y, region.centre_y), map(box.right(), region.centre_x),
           map(box.bottom(), region.centre_y)};
 }
 
 /// Crop units to frame pixels. Corners in the wrong order give a negative width or height.
-inline Box to_frame(const CropBox& box, const CropRegion& region) {
+DETRACK_HOST_DEVICE inline Box to_frame(const CropBox& box, const CropRegion& region) {
   const auto map = [&](double at, double centre) { return (at - 0.5) * region.side + centre; };
   const double x = map(box[0], region.centre_x), y = map(box[1], region.centre_y);
   return {x, y, map(box[2], region.centre_x) - x, map(box[3], region.centre_y) - y};
@@ -40,9 +41,9 @@ inline Box to_frame(const CropBox& box, const CropRegion& region) {
 
 /// Moves and cuts a finite box so that it lies in the frame: with m = min(10, w, h, W/2, H/2) pixels, x1 in [0, W - m],
 /// x2 in [m, W], x2 - x1 >= m, and the same for y. Corners in the wrong order count as a side of 0.
-inline Box clip_to_frame(const Box& box, double width, double height) {
+DETRACK_HOST_DEVICE inline Box clip_to_frame(const Box& box, double width, double height) {
   const double w = std::max(box.w, 0.0), h = std::max(box.h, 0.0);
-  const double margin = std::min({10.0, w, h, width / 2, height / 2});
+  const double margin = std::min(std::min(10.0, std::min(w, h)), std::min(width, height) / 2);
   const auto clip = [&](double first, double side, double size, double& from, double& extent) {
     from = std::clamp(first, 0.0, size - margin);
     const double to = std::max(std::clamp(first + side, margin, size), from + margin);
@@ -52,6 +53,17 @@ inline Box clip_to_frame(const Box& box, double width, double height) {
   clip(box.x, w, width, clipped.x, clipped.w);
   clip(box.y, h, height, clipped.y, clipped.h);
   return clipped;
+}
+
+/// Smaller sides are none, pixels: far below any target, so that no sum swallows one.
+inline constexpr double kMinBoxSide = 1e-3;
+
+/// A predicted box in the frame's pixels, clipped to the frame; `last` where the prediction is none: not finite, or corners
+/// in the wrong order.
+DETRACK_HOST_DEVICE inline Box place_in_frame(const CropBox& predicted, const CropRegion& region, const Box& last,
+                                              double width, double height) {
+  const Box box = to_frame(predicted, region);
+  return clip_to_frame(box.finite() && std::min(box.w, box.h) >= kMinBoxSide ? box : last, width, height);
 }
 
 }  // namespace detrack

@@ -1,5 +1,5 @@
 // The geometry of crops.
-#include "detrack/image/crop.hpp"
+#include "detrack/core/crop_region.hpp"
 
 #include <doctest/doctest.h>
 

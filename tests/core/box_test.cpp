@@ -1,5 +1,5 @@
 // Boxes and their overlap.
-#include "detrack/image/box.hpp"
+#include "detrack/core/box.hpp"
 
 #include <doctest/doctest.h>
 

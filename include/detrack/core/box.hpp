@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "detrack/core/host_device.hpp"
+
 namespace detrack {
 
 /// Left, top, width and height in pixels. The frame's top left corner is (0, 0), its bottom right corner (W, H): pixel i
@@ -11,12 +13,14 @@ namespace detrack {
 struct Box {
   double x = 0, y = 0, w = 0, h = 0;
 
-  double right() const { return x + w; }
-  double bottom() const { return y + h; }
-  double centre_x() const { return x + w / 2; }
-  double centre_y() const { return y + h / 2; }
+  DETRACK_HOST_DEVICE double right() const { return x + w; }
+  DETRACK_HOST_DEVICE double bottom() const { return y + h; }
+  DETRACK_HOST_DEVICE double centre_x() const { return x + w / 2; }
+  DETRACK_HOST_DEVICE double centre_y() const { return y + h / 2; }
   double area() const { return w * h; }
-  bool finite() const { return std::isfinite(x) && std::isfinite(y) && std::isfinite(w) && std::isfinite(h); }
+  DETRACK_HOST_DEVICE bool finite() const {
+    return std::isfinite(x) && std::isfinite(y) && std::isfinite(w) && std::isfinite(h);
+  }
   /// Finite and of positive area.
   bool valid() const { return finite() && w > 0 && h > 0; }
   bool operator==(const Box&) const = default;

@@ -1,0 +1,80 @@
+// The AdamW step in one sweep over its buffers, 16 bytes of each moment a thread.
+#pragma once
+
+#include "cuda/launch.cuh"
+#include "cuda/scalar.cuh"
+#include "detrack/ops/adamw.hpp"
+
+namespace detrack::cuda {
+
+/// Packs of kCount elements, and one by one the elements after the last whole pack.
+template <class T, int kCount>
+struct AdamWStep {
+  View<float> value;
+  View<const T> gradient;
+  View<float> m, v;
+  View<T> rounded;
+  View<float> average;
+  float beta1, rest1, beta2, rest2, per_correction1, per_correction2, eps, lr, weight_decay, gradient_scale;
+  float average_decay, average_rest;
+
+  __device__ void operator()(std::int64_t i) const {
+    const std::int64_t packs = value.extent(0) / kCount;
+    if (i < packs)
+      step<kCount>(i * kCount);
+    else
+      step<1>(packs * kCount + (i - packs));
+  }
+
+ private:
+  template <int kElements>
+  __device__ void step(std::int64_t first) const {
+    float x[kElements], g[kElements], m1[kElements], v1[kElements];
+    load_floats(x, value.data() + first);
+    load_floats(g, gradient.data() + first);
+    load_floats(m1, m.data() + first);
+    load_floats(v1, v.data() + first);
+#pragma unroll
+    for (int k = 0; k < kElements; ++k) {
+      const float scaled = gradient_scale * g[k];
+      m1[k] = beta1 * m1[k] + rest1 * scaled;
+      v1[k] = beta2 * v1[k] + rest2 * scaled * scaled;
+      x[k] -= lr * (weight_decay * x[k] + m1[k] * per_correction1 / (sqrtf(v1[k] * per_correction2) + eps));
+    }
+    store_floats(m.data() + first, m1);
+    store_floats(v.data() + first, v1);
+    store_floats(value.data() + first, x);
+    if (rounded) store_floats(rounded.data() + first, x);
+    if (!average) return;
+    float mean[kElements];
+    load_floats(mean, average.data() + first);
+#pragma unroll
+    for (int k = 0; k < kElements; ++k) mean[k] = average_decay * mean[k] + average_rest * x[k];
+    store_floats(average.data() + first, mean);
+  }
+};
+
+template <class T, int kCount>
+void run_adamw(Stream& stream, const AdamW<T>& op) {
+  const auto number = [](double x) { return static_cast<float>(x); };
+  const std::int64_t n = op.value.extent(0);
+  for_each(stream, n / kCount + n % kCount,
+           AdamWStep<T, kCount>{op.value, op.gradient, op.m, op.v, op.rounded, op.average, number(op.beta1),
+                                number(1 - op.beta1), number(op.beta2), number(1 - op.beta2), number(1 / op.correction1),
+                                number(1 / op.correction2), number(op.eps), number(op.lr), number(op.weight_decay),
+                                number(op.gradient_scale), number(op.average_decay), number(1 - op.average_decay)});
+}
+
+template <class T>
+void run(Stream& stream, const AdamW<T>& op) {
+  constexpr int kCount = kPack<float>;
+  const std::int64_t n = op.value.extent(0);
+  if (n == 0) return;
+  const auto packs = [&](const auto& view) { return !view || packable<kCount>(view.slice(0, 0, n / kCount * kCount)); };
+  if (packs(op.value) && packs(op.gradient) && packs(op.m) && packs(op.v) && packs(op.rounded) && packs(op.average))
+    run_adamw<T, kCount>(stream, op);
+  else
+    run_adamw<T, 1>(stream, op);
+}
+
+}  // namespace detrack::cuda

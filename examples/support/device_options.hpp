@@ -1,0 +1,38 @@
+// Options that choose where the network runs, and with which numbers.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <string>
+
+#include "detrack/model/detrack.hpp"
+#include "detrack/track/network.hpp"
+
+namespace detrack::program {
+
+class DeviceOptions {
+ public:
+  void add_to(CLI::App& app);
+  /// Errors: argument (values that do not fit together), not_available (a program built without CUDA).
+  void check() const;
+
+  bool cuda() const { return device_ == "cuda"; }
+  /// Parameters and activations are bfloat16.
+  bool bf16() const { return cuda() && precision_ != "f32"; }
+  int threads() const { return threads_; }
+  /// "cpu", "cuda", "cuda f32".
+  std::string text() const { return device_ + (cuda() && !bf16() ? " f32" : ""); }
+
+  /// A model where it is to run. Errors: those of check() and of the device.
+  std::shared_ptr<const Network> network(DeTrack<float> model) const;
+
+ private:
+  std::string device_ = "cpu", precision_;
+  int threads_ = 0;
+};
+
+/// T is float or, on CUDA, bfloat16. Errors: those of DeviceOptions::check() and of the device.
+template <class T>
+Context<T> make_context(const DeviceOptions& options);
+
+}  // namespace detrack::program
