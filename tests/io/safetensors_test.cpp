@@ -80,7 +80,7 @@ void check_round_trip(const std::filesystem::path& path) {
     const auto file = SafetensorsFile::open(path);
     REQUIRE(file.tensors().size() == 1);
     CHECK(file.tensors()[0].dtype == DTypeOf<T>::value);
-    CHECK(SafetensorsFile::same_extents(file.tensors()[0], shape));
+    CHECK(same_extents(file.tensors()[0], shape));
     file.read("x", out.view());
     CHECK(same_bits(in, out));
   }

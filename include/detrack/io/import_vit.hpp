@@ -60,7 +60,7 @@ class VitImport {
     if (!tensors_.has(bare)) return needed(bare) ? miss(bare) : leave(parameter);
     const TensorInfo* tensor = one(bare);
     // As many rows as templates: another number of them is no other transformer.
-    if (bare == "template_embed" && !fits(*tensor, value.shape())) return leave(parameter);
+    if (bare == "template_embed" && !same_extents(*tensor, value.shape())) return leave(parameter);
     if (!accepts<T>(*tensor, value.shape())) return;
     enter({ImportReport::Outcome::loaded, parameter, {tensor->name}});
     load(*tensor, value);
@@ -110,8 +110,6 @@ class VitImport {
     return all.front();
   }
 
-  static bool fits(const TensorInfo& tensor, const Shape& shape) { return same_extents(tensor, shape); }
-
   template <class T>
   bool accepts_type(const TensorInfo& tensor) {
     if (is_convertible(tensor.dtype, DTypeOf<T>::value)) return true;
@@ -126,7 +124,7 @@ class VitImport {
   }
   template <class T>
   bool accepts(const TensorInfo& tensor, const Shape& shape) {
-    return fits(tensor, shape) ? accepts_type<T>(tensor) : refuse_shape(tensor, to_string(shape));
+    return same_extents(tensor, shape) ? accepts_type<T>(tensor) : refuse_shape(tensor, to_string(shape));
   }
 
   template <class T>

@@ -137,8 +137,6 @@ class WeightsFile {
   /// For reading a tensor in pieces. Errors: argument.
   TensorCursor cursor(const TensorInfo& info, std::int64_t first = 0) const { return {path_, info, first}; }
 
-  static bool same_extents(const TensorInfo& info, const Shape& shape) { return detrack::same_extents(info, shape); }
-
   /// Hints for reading a large file once without keeping it in memory; no effect on what is read.
   void expect_sequential_reads() const noexcept { mapping_.expect_sequential_reads(); }
   void release(std::span<const std::byte> part) const noexcept { mapping_.release(part); }
