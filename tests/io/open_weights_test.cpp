@@ -3,8 +3,16 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
 #include <fstream>
+#include <limits>
+#include <map>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "detrack/io/compare_weights.hpp"
@@ -234,4 +242,27 @@ TEST_CASE("compare_weights: what differs, and by how much") {
   CHECK(result.tensors[3].largest == 0.5);
   CHECK(result.tensors[3].mean == 0.5);
   CHECK(result.tensors[3].relative == doctest::Approx(std::sqrt(0.5) / std::hypot(3.5, 4.5)));
+}
+
+TEST_CASE("compare_weights: the mean is of what is finite in both, and nothing is small beside zeros") {
+  const TemporaryFolder folder;
+  const auto save = [&](const char* name, std::array<float, 4> values) {
+    std::vector<SafetensorsEntry> entries;
+    entries.emplace_back("x", View<const float>(values.data(), Shape{4}));
+    save_safetensors(folder / name, std::move(entries));
+  };
+  constexpr float nan = std::numeric_limits<float>::quiet_NaN(), infinity = std::numeric_limits<float>::infinity();
+  save("a", {1, 2, nan, 4});
+  save("b", {1, 2.5f, 3, infinity});
+  save("zeros", {0, 0, 0, 0});
+  const auto difference = [&](const char* first, const char* second) {
+    return compare_weights(open_weights(folder / first), open_weights(folder / second)).tensors.at(0);
+  };
+  const TensorDifference some = difference("a", "b");
+  CHECK(some.different == 3);
+  CHECK(some.nan == 1);
+  CHECK(some.largest == 0.5);
+  CHECK(some.mean == 0.25);
+  CHECK(difference("a", "zeros").mean == doctest::Approx(7 / 3.0));
+  CHECK(std::isinf(difference("a", "zeros").relative));
 }

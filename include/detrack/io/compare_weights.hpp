@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "detrack/io/tensor_statistics.hpp"
@@ -29,7 +30,7 @@ struct TensorDifference {
   std::int64_t count = 0, different = 0;  ///< elements, and how many of them differ
   std::int64_t nan = 0;                   ///< elements that are NaN in one of the files alone
   double largest = 0, mean = 0;           ///< |a - b| of those that are finite in both
-  double relative = 0;                    ///< ||a - b|| / ||b||
+  double relative = 0;                    ///< ||a - b|| / ||b||, infinite where b is nothing but zeros
 };
 
 struct WeightsDifference {
@@ -59,6 +60,8 @@ inline TensorDifference compare_tensors(const WeightsFile& a, const TensorInfo& 
     for (std::size_t i = 0; i < count; ++i) {
       const double p = xs[i], q = ys[i];
       if (std::isfinite(q)) norm += q * q;
+      const bool finite = std::isfinite(p) && std::isfinite(q);
+      compared += finite;
       if (same_bits || (std::isnan(p) && std::isnan(q))) continue;
       const std::size_t size = size_of(x.dtype);
       const bool whole = x.dtype == y.dtype && !is_floating(x.dtype);
@@ -69,15 +72,14 @@ inline TensorDifference compare_tensors(const WeightsFile& a, const TensorInfo& 
       if (equal) continue;
       ++result.different;
       result.nan += std::isnan(p) != std::isnan(q);
-      if (!std::isfinite(p) || !std::isfinite(q)) continue;
+      if (!finite) continue;
       result.largest = std::max(result.largest, std::abs(p - q));
       sum += std::abs(p - q);
       squares += (p - q) * (p - q);
-      ++compared;
     }
   });
-  if (compared > 0) result.mean = sum / static_cast<double>(result.count);
-  if (norm > 0) result.relative = std::sqrt(squares / norm);
+  if (compared > 0) result.mean = sum / static_cast<double>(compared);
+  if (squares > 0) result.relative = std::sqrt(squares / norm);
   if (result.different == 0) result.kind = TensorDifference::Kind::type;
   return result;
 }
