@@ -3,10 +3,12 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
+#include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "detrack/io/open_weights.hpp"

@@ -4,7 +4,9 @@
 #include <doctest/doctest.h>
 
 #include <chrono>
-#include <cstring>
+#include <cstddef>
+#include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 

@@ -1,6 +1,7 @@
 // The header of a NumPy array: type, order and shape, written as a dictionary of Python.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -60,8 +61,8 @@ class NpyHeaderReader {
     return header_;
   }
 
-  static constexpr std::size_t kMaxNpyHeader =
-      4096;  ///< the longest that the known types and eight extents could need, many times
+  /// Many times the longest that the known types and eight extents could need.
+  static constexpr std::size_t kMaxNpyHeader = 4096;
 
  private:
   template <class... Parts>

@@ -4,13 +4,14 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <filesystem>
 #include <functional>
+#include <limits>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <span>
 #include <string>
-#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -57,11 +58,7 @@ struct SafetensorsEntry {
         stored(stored_as),
         fetch(std::move(get_elements)) {}
 
-  std::int64_t numel() const {
-    std::int64_t count = 1;
-    for (const std::int64_t extent : shape) count *= extent;
-    return count;
-  }
+  std::int64_t numel() const { return detail::element_count(shape); }
 
   std::string name;
   std::vector<std::int64_t> shape;  ///< of a rank that files may have, which tensors in memory may not

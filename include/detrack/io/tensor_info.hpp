@@ -14,6 +14,17 @@
 
 namespace detrack {
 
+namespace detail {
+
+/// The product of extents, which is known to fit.
+inline std::int64_t element_count(std::span<const std::int64_t> shape) {
+  std::int64_t count = 1;
+  for (const std::int64_t extent : shape) count *= extent;
+  return count;
+}
+
+}  // namespace detail
+
 /// `bytes` points into the file's memory: valid as long as the file object is.
 struct TensorInfo {
   std::string name;
@@ -24,11 +35,7 @@ struct TensorInfo {
   /// Where `bytes` are deflated: how many bytes come before the first element once they are inflated.
   std::optional<std::size_t> inflated_lead;
 
-  std::int64_t numel() const {
-    std::int64_t count = 1;
-    for (const std::int64_t extent : shape) count *= extent;
-    return count;
-  }
+  std::int64_t numel() const { return detail::element_count(shape); }
   /// Whether `bytes` are the elements one after the other.
   bool plain() const { return strides.empty() && !inflated_lead; }
 };

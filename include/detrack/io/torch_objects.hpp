@@ -1,7 +1,6 @@
 // Tensors and storages as PyTorch pickles them.
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>

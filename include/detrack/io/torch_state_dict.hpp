@@ -1,7 +1,6 @@
 // The state dict in a PyTorch checkpoint: which of its dictionaries it is, and its tensors by name.
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
