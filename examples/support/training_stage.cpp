@@ -1,7 +1,6 @@
 // The stages of the training program: the one place where it compiles models.
 #include "examples/support/training_stage.hpp"
 
-#include <algorithm>
 #include <cstdio>
 #include <optional>
 #include <utility>
@@ -109,7 +108,7 @@ DeTrack<float> make_model(const Parts& parts) {
   const std::string& init = parts.config.init;
   Config config = parts.config.model_config();
   if (parts.whole_model_given) {
-    const Config given = read_config(SafetensorsFile::open(init));
+    const Config given = read_config(open_weights(init));
     config.name = given.name;
     config.trajectory_used = given.trajectory_used;
     if (!(config == given))
@@ -119,7 +118,7 @@ DeTrack<float> make_model(const Parts& parts) {
   DeTrack<float> model(config);
   initialise(model, parts.config.train.seed);
   if (parts.whole_model_given) {
-    load_state_dict(SafetensorsFile::open(init), model);
+    load_state_dict(open_weights(init), model);
     std::printf("init: all weights from %s\n", init.c_str());
   } else if (!init.empty()) {
     import_backbone(model, init);
