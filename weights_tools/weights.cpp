@@ -24,8 +24,8 @@ using detrack::detail::escaped;
 constexpr int kDifferent = 1;
 
 struct Options {
-  std::string file, out, part, dtype, preset, vit, prefix, renamed;
-  std::vector<std::string> files;
+  std::string file, other, out, part, dtype, preset, vit, prefix, renamed;
+  std::vector<std::string> files;  ///< those to merge, and at last the one to write
   InitOptions init;
   bool tensors = false, stats = false, json = false, replace = false, rename = false;
 
@@ -73,7 +73,7 @@ int init(Options options) {
 
 int diff(const Options& options) {
   using Kind = TensorDifference::Kind;
-  const WeightsFile a = options.open(options.file), b = options.open(options.out);
+  const WeightsFile a = options.open(options.file), b = options.open(options.other);
   const WeightsDifference result = compare_weights(a, b);
   for (const TensorDifference& tensor : result.tensors) {
     std::printf("%s: ", escaped(tensor.name, 200).c_str());
@@ -81,7 +81,7 @@ int diff(const Options& options) {
     const auto type = [](const TensorInfo* info) { return std::string(to_string(info->dtype)); };
     switch (tensor.kind) {
       case Kind::only_first: std::printf("only in %s\n", options.file.c_str()); break;
-      case Kind::only_second: std::printf("only in %s\n", options.out.c_str()); break;
+      case Kind::only_second: std::printf("only in %s\n", options.other.c_str()); break;
       case Kind::shape: std::printf("shapes %s and %s\n", to_string(x->shape).c_str(), to_string(y->shape).c_str()); break;
       case Kind::type: std::printf("the same values as %s and %s\n", type(x).c_str(), type(y).c_str()); break;
       case Kind::values:
@@ -115,8 +115,7 @@ int extract(const Options& options) {
 int main(int argc, char** argv) {
   CLI::App app(
       "Reads weights of PyTorch (.pth, .pt), NumPy (.npz, .npy) and safetensors files, whatever they are called, says what "
-      "is in "
-      "them, and writes safetensors. Of a PyTorch checkpoint no code is executed.",
+      "is in them, and writes safetensors. Of a PyTorch checkpoint no code is executed.",
       "weights");
   app.require_subcommand(1);
   Options options;
@@ -156,7 +155,7 @@ int main(int argc, char** argv) {
 
   CLI::App* differing = app.add_subcommand("diff", "Tensors that differ, and by how much; status 1 if any do");
   differing->add_option("A", options.file, "A file")->required();
-  differing->add_option("B", options.out, "Another")->required();
+  differing->add_option("B", options.other, "Another")->required();
   add_part(differing);
 
   CLI::App* merging = app.add_subcommand("merge", "Several files as one");

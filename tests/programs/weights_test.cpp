@@ -2,15 +2,22 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <initializer_list>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <tuple>
+#include <utility>
 #include <vector>
 
 #include "detrack/core/rng.hpp"
 #include "detrack/io/open_weights.hpp"
+#include "detrack/io/safetensors_writer.hpp"
+#include "detrack/model/plan.hpp"
 #include "detrack/model/weights_file.hpp"
 #include "tests/support/craft_archive.hpp"
 #include "tests/support/run_program.hpp"
@@ -166,6 +173,8 @@ TEST_CASE("weights: help, and what nobody can use") {
   CHECK_FALSE(fs::exists(work.at("out")));
   work.refused("convert vit.pth none/out", {"none/out: cannot create"});
   work.refused("inspect run.pth --part x", {"expected a part 'x'", "'model_ema'"});
+  save_safetensors(work.at("odd"), {}, {{Config::kMetadataKey, "{}"}});
+  work.refused("inspect odd", {"odd: config"});
 }
 
 TEST_CASE("weights inspect: for people and for programs") {

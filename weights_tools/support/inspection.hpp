@@ -94,8 +94,8 @@ inline std::optional<ModelFacts> vit_facts(const WeightsFile& file) {
 
 inline ModelFacts model_facts(const WeightsFile& file) {
   ModelFacts facts{.kind = "unknown", .parameters = detail::elements_of(file)};
-  if (const auto found = file.metadata().find(Config::kMetadataKey); found != file.metadata().end()) {
-    const Config config = config_from_json(found->second);
+  if (file.metadata().contains(Config::kMetadataKey)) {
+    const Config config = model_config(file);
     facts.configuration = nlohmann::ordered_json::parse(to_json(config));
     facts.kind =
         file.find("box.word_embed.weight") ? "DeTrack " + config.name : "part of, or besides, DeTrack " + config.name;

@@ -1,10 +1,17 @@
+// The one place of the tools where models are compiled.
 #include "weights_tools/support/models.hpp"
+
+#include <filesystem>
 
 #include "detrack/model/initialise.hpp"
 #include "detrack/model/plan.hpp"
 #include "detrack/model/weights_file.hpp"
 
 namespace detrack::program {
+
+Config model_config(const WeightsFile& file) {
+  return read_config(file);
+}
 
 double forward_flops(const Config& config) {
   return plan<float>(config, RunShape::of(config)).cost.flops;

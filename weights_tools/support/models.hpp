@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
-#include <string>
 
 #include "detrack/core/dtype.hpp"
 #include "detrack/io/import_vit.hpp"
@@ -12,6 +11,9 @@
 #include "detrack/model/config.hpp"
 
 namespace detrack::program {
+
+/// The configuration in a file's metadata. Errors: config, naming file and field, or that there is none.
+Config model_config(const WeightsFile& file);
 
 /// FLOPs of one forward pass with all templates and the boxes that the tracker gives, and a judgement of the box.
 double forward_flops(const Config& config);
