@@ -76,6 +76,18 @@ TEST_CASE("pytorch: the state dict of a checkpoint is found, and what else holds
     CHECK(message.find("expected a part 'nothing', got 'epoch', 'model', 'optimizer', 'model_ema', 'rate'") !=
           std::string::npos);
   }
+  const auto tensor_in = [](const char* key) { return pickled_dictionary({{key, pickled_tensor()}}); };
+  const std::string inner = pickled_dictionary({{"state_dict", tensor_in("a")}, {"ema.0", tensor_in("b")}});
+  const Bytes nested = craft_checkpoint(pickled_dictionary({{"model", inner}}));
+  const WeightsFile usual = parse_weights(nested);
+  CHECK(usual.part() == "model.state_dict");
+  REQUIRE(usual.left_out().size() == 1);
+  CHECK(usual.left_out()[0].part == "model.ema.0");
+  const WeightsFile other = parse_weights(nested, "x", {.part = "model.ema.0"});
+  CHECK(other.part() == "model.ema.0");
+  CHECK(other.find("b") != nullptr);
+  CHECK(error_of(ErrorCode::state_dict, [&] { parse_weights(nested, "x", {.part = "model.ema"}); }) ==
+        "x: expected a part 'ema', got 'state_dict', 'ema.0'");
   CHECK(open_weights(weights_fixture("state-dict.pth")).find("module.weight") != nullptr);
   CHECK(open_weights(weights_fixture("net.pth")).part() == "net");
   const WeightsFile two = open_weights(weights_fixture("two.pth"));

@@ -1,6 +1,7 @@
 // The state dict in a PyTorch checkpoint: which of its dictionaries it is, and its tensors by name.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -39,10 +40,7 @@ class TorchStateDict {
   void find(PickleValue root, const WeightsOptions& options) {
     PickleValue chosen = root;
     if (!options.part.empty()) {
-      const auto found = value_of(root, options.part);
-      if (!found)
-        fail(ErrorCode::state_dict, path_, ": expected a part ", in_quotes(options.part), ", got ", parts_of(root));
-      choose(chosen, options.part, *found);
+      choose_named(chosen, options.part);
     } else {
       for (int depth = 0; depth < kMaxDepth && !holds_tensors_itself(chosen); ++depth)
         if (!choose_usual(chosen)) break;
@@ -83,6 +81,18 @@ class TorchStateDict {
     return false;
   }
 
+  /// A key, or keys with dots between them: so `part` and `left_out` name what lies deeper.
+  void choose_named(PickleValue& chosen, std::string_view name) {
+    while (!name.empty()) {
+      std::size_t end = name.size();
+      auto found = value_of(chosen, name);
+      while (!found && (end = name.rfind('.', end - 1)) != name.npos && end > 0)
+        found = value_of(chosen, name.substr(0, end));
+      if (!found) fail(ErrorCode::state_dict, path_, ": expected a part ", in_quotes(name), ", got ", parts_of(chosen));
+      choose(chosen, name.substr(0, end), *found);
+      name.remove_prefix(std::min(end + 1, name.size()));
+    }
+  }
   bool choose_usual(PickleValue& chosen) {
     for (const std::string_view usual : kUsualParts)
       if (const auto found = value_of(chosen, usual); found && count_tensors(*found, 0) > 0) {

@@ -32,9 +32,9 @@ constexpr std::string_view to_string(WeightsFormat format) {
 }
 
 struct WeightsOptions {
-  /// The key of a PyTorch checkpoint under which the wanted tensors are, such as "model_ema". Left empty: the state dict,
-  /// which is the checkpoint itself or what it has under a usual name ("state_dict", "model", "net", ...); all of it if
-  /// there is none.
+  /// The key of a PyTorch checkpoint under which the wanted tensors are, such as "model_ema", or keys with dots between
+  /// them. Left empty: the state dict, which is the checkpoint itself or what it has under a usual name ("state_dict",
+  /// "model", "net", ...); all of it if there is none.
   std::string part = "";
 };
 
