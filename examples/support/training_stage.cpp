@@ -1,12 +1,12 @@
 // The stages of the training program: the one place where it compiles models.
 #include "examples/support/training_stage.hpp"
 
-#include <algorithm>
 #include <cstdio>
 #include <optional>
 #include <utility>
 
 #include "detrack/io/import_vit.hpp"
+#include "detrack/io/open_weights.hpp"
 #include "detrack/model/initialise.hpp"
 #include "detrack/model/masked_autoencoder_file.hpp"
 #include "detrack/train/autoencoder_trainer.hpp"
@@ -46,7 +46,7 @@ struct Parts {
 /// A vision transformer's weights, or an autoencoder's, into a model's backbone.
 template <class Model>
 void import_backbone(Model& model, const std::string& path) {
-  const ImportReport report = import_vit(SafetensorsFile::open(path), model);
+  const ImportReport report = import_vit(open_weights(path), model);
   std::printf("init: %s: %s\n", path.c_str(), report.summary().c_str());
 }
 
@@ -108,7 +108,7 @@ DeTrack<float> make_model(const Parts& parts) {
   const std::string& init = parts.config.init;
   Config config = parts.config.model_config();
   if (parts.whole_model_given) {
-    const Config given = read_config(SafetensorsFile::open(init));
+    const Config given = read_config(open_weights(init));
     config.name = given.name;
     config.trajectory_used = given.trajectory_used;
     if (!(config == given))
@@ -118,7 +118,7 @@ DeTrack<float> make_model(const Parts& parts) {
   DeTrack<float> model(config);
   initialise(model, parts.config.train.seed);
   if (parts.whole_model_given) {
-    load_state_dict(SafetensorsFile::open(init), model);
+    load_state_dict(open_weights(init), model);
     std::printf("init: all weights from %s\n", init.c_str());
   } else if (!init.empty()) {
     import_backbone(model, init);
@@ -248,8 +248,7 @@ std::unique_ptr<TrainingStage> make_stage(const TrainConfig& config, std::shared
                                           std::shared_ptr<ImageCache> images, const DeviceOptions& device) {
   device.check();
   Parts parts{config, std::move(data), std::move(images), device};
-  parts.whole_model_given =
-      !config.init.empty() && SafetensorsFile::open(config.init).find("box.word_embed.weight") != nullptr;
+  parts.whole_model_given = !config.init.empty() && open_weights(config.init).find("box.word_embed.weight") != nullptr;
   const detrack::Stage stage = parse_stage(config.train.stage);
   if (config.init.empty() && parts.config.train.optimizer.backbone_factor != 1) {
     std::printf("no --init: the backbone starts from nothing and learns at the full rate\n");

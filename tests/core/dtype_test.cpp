@@ -91,7 +91,7 @@ TEST_CASE("dtype: overflow, underflow and NaN") {
 }
 
 TEST_CASE("dtype: names and sizes") {
-  for (const DType type : {DType::f64, DType::f32, DType::f16, DType::bf16, DType::i64, DType::u8}) {
+  for (const DType type : kDTypes) {
     CHECK(to_string(type) != "?");
     CHECK(size_of(type) > 0);
   }

@@ -35,12 +35,9 @@ inline bool check_file(std::span<const std::byte> bytes) {
               "ranges lie in the file");
       covered += tensor.bytes.size();
       const auto count = static_cast<std::size_t>(tensor.numel());
-      if (tensor.dtype == DType::i64) {
-        std::vector<std::int64_t> values(count);
-        file.read(tensor, 0, std::span(values));
-      } else if (tensor.dtype == DType::u8) {
-        std::vector<std::uint8_t> values(count);
-        file.read(tensor, 0, std::span(values));
+      if (!detail::is_floating(tensor.dtype)) {
+        std::vector<std::byte> stored(count * size_of(tensor.dtype));
+        file.cursor(tensor).next_bytes(stored);
       } else {
         std::vector<double> values(count);
         file.read(tensor, 0, std::span(values));

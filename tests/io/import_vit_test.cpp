@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "detrack/io/safetensors_file.hpp"
 #include "tests/fuzz/mutate.hpp"
 #include "tests/io/any_model.hpp"
 #include "tests/support/error_of.hpp"

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "detrack/core/tensor.hpp"
+#include "detrack/io/safetensors_file.hpp"
 #include "tests/io/any_model.hpp"
 #include "tests/support/error_of.hpp"
 #include "tests/support/temporary_folder.hpp"

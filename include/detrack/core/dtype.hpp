@@ -1,6 +1,7 @@
 // Element types: storage types narrower than float, their names, and the type statistics are kept in.
 #pragma once
 
+#include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -58,17 +59,33 @@ struct float16 {
   }
 };
 
+/// One byte that is 0 or 1. Storage in files only: std::vector<bool> is no vector of them.
+struct boolean8 {
+  std::uint8_t bits = 0;
+};
+
 /// Element types a file may hold.
-enum class DType { f64, f32, f16, bf16, i64, u8 };
+enum class DType { f64, f32, f16, bf16, i64, i32, i16, i8, u64, u32, u16, u8, boolean };
+
+inline constexpr std::array<DType, 13> kDTypes{DType::f64, DType::f32, DType::f16,    DType::bf16, DType::i64,
+                                               DType::i32, DType::i16, DType::i8,     DType::u64,  DType::u32,
+                                               DType::u16, DType::u8,  DType::boolean};
 
 constexpr std::size_t size_of(DType type) {
   switch (type) {
     case DType::f64:
-    case DType::i64: return 8;
-    case DType::f32: return 4;
+    case DType::i64:
+    case DType::u64: return 8;
+    case DType::f32:
+    case DType::i32:
+    case DType::u32: return 4;
     case DType::f16:
-    case DType::bf16: return 2;
-    case DType::u8: return 1;
+    case DType::bf16:
+    case DType::i16:
+    case DType::u16: return 2;
+    case DType::i8:
+    case DType::u8:
+    case DType::boolean: return 1;
   }
   return 0;
 }
@@ -81,7 +98,14 @@ constexpr std::string_view to_string(DType type) {
     case DType::f16: return "F16";
     case DType::bf16: return "BF16";
     case DType::i64: return "I64";
+    case DType::i32: return "I32";
+    case DType::i16: return "I16";
+    case DType::i8: return "I8";
+    case DType::u64: return "U64";
+    case DType::u32: return "U32";
+    case DType::u16: return "U16";
     case DType::u8: return "U8";
+    case DType::boolean: return "BOOL";
   }
   return "?";
 }
@@ -109,8 +133,36 @@ struct DTypeOf<std::int64_t> {
   static constexpr DType value = DType::i64;
 };
 template <>
+struct DTypeOf<std::int32_t> {
+  static constexpr DType value = DType::i32;
+};
+template <>
+struct DTypeOf<std::int16_t> {
+  static constexpr DType value = DType::i16;
+};
+template <>
+struct DTypeOf<std::int8_t> {
+  static constexpr DType value = DType::i8;
+};
+template <>
+struct DTypeOf<std::uint64_t> {
+  static constexpr DType value = DType::u64;
+};
+template <>
+struct DTypeOf<std::uint32_t> {
+  static constexpr DType value = DType::u32;
+};
+template <>
+struct DTypeOf<std::uint16_t> {
+  static constexpr DType value = DType::u16;
+};
+template <>
 struct DTypeOf<std::uint8_t> {
   static constexpr DType value = DType::u8;
+};
+template <>
+struct DTypeOf<boolean8> {
+  static constexpr DType value = DType::boolean;
 };
 
 /// The type in which sums, statistics, logits, boxes and losses of a T model are kept: T itself, but float for bfloat16.

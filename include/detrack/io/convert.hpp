@@ -10,13 +10,12 @@
 #include <type_traits>
 
 #include "detrack/core/dtype.hpp"
+#include "detrack/io/little_endian.hpp"
 
 namespace detrack::detail {
 
-static_assert(std::endian::native == std::endian::little, "files are little-endian; big-endian machines are not supported");
-
 constexpr bool is_floating(DType type) {
-  return type != DType::i64 && type != DType::u8;
+  return type == DType::f64 || type == DType::f32 || type == DType::f16 || type == DType::bf16;
 }
 
 /// Values convert between floating types; integers are only ever copied: a silent change of their range is a bug.
@@ -33,7 +32,14 @@ void with_dtype(DType type, F&& f) {
     case DType::f16: f(std::type_identity<float16>{}); break;
     case DType::bf16: f(std::type_identity<bfloat16>{}); break;
     case DType::i64: f(std::type_identity<std::int64_t>{}); break;
+    case DType::i32: f(std::type_identity<std::int32_t>{}); break;
+    case DType::i16: f(std::type_identity<std::int16_t>{}); break;
+    case DType::i8: f(std::type_identity<std::int8_t>{}); break;
+    case DType::u64: f(std::type_identity<std::uint64_t>{}); break;
+    case DType::u32: f(std::type_identity<std::uint32_t>{}); break;
+    case DType::u16: f(std::type_identity<std::uint16_t>{}); break;
     case DType::u8: f(std::type_identity<std::uint8_t>{}); break;
+    case DType::boolean: f(std::type_identity<boolean8>{}); break;
   }
 }
 

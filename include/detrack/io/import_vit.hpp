@@ -15,10 +15,10 @@
 
 #include "detrack/io/import_report.hpp"
 #include "detrack/io/resample_grid.hpp"
-#include "detrack/io/safetensors.hpp"
 #include "detrack/io/state_dict.hpp"
 #include "detrack/io/vit_file.hpp"
 #include "detrack/io/vit_names.hpp"
+#include "detrack/io/weights_file.hpp"
 
 // A model is what it is for state_dict.hpp. What is imported are its parameters "backbone.*"; they have the names of the
 // file's tensors but for the position embeddings: "backbone.pos_embed_search" and "backbone.pos_embed_template".
@@ -44,7 +44,7 @@ inline std::int64_t grid_side(std::int64_t tokens) {
 /// Takes the model's parameters one by one, finds for each where its values come from, and writes at the end.
 class VitImport {
  public:
-  VitImport(const SafetensorsFile& file, const VitTensors& tensors, const VitSizes& sizes)
+  VitImport(const WeightsFile& file, const VitTensors& tensors, const VitSizes& sizes)
       : file_(file), tensors_(tensors), sizes_(sizes) {
     report_.file = file.path();
   }
@@ -60,7 +60,7 @@ class VitImport {
     if (!tensors_.has(bare)) return needed(bare) ? miss(bare) : leave(parameter);
     const TensorInfo* tensor = one(bare);
     // As many rows as templates: another number of them is no other transformer.
-    if (bare == "template_embed" && !fits(*tensor, value.shape())) return leave(parameter);
+    if (bare == "template_embed" && !same_extents(*tensor, value.shape())) return leave(parameter);
     if (!accepts<T>(*tensor, value.shape())) return;
     enter({ImportReport::Outcome::loaded, parameter, {tensor->name}});
     load(*tensor, value);
@@ -110,8 +110,6 @@ class VitImport {
     return all.front();
   }
 
-  static bool fits(const TensorInfo& tensor, const Shape& shape) { return SafetensorsFile::same_extents(tensor, shape); }
-
   template <class T>
   bool accepts_type(const TensorInfo& tensor) {
     if (is_convertible(tensor.dtype, DTypeOf<T>::value)) return true;
@@ -126,7 +124,7 @@ class VitImport {
   }
   template <class T>
   bool accepts(const TensorInfo& tensor, const Shape& shape) {
-    return fits(tensor, shape) ? accepts_type<T>(tensor) : refuse_shape(tensor, to_string(shape));
+    return same_extents(tensor, shape) ? accepts_type<T>(tensor) : refuse_shape(tensor, to_string(shape));
   }
 
   template <class T>
@@ -215,7 +213,7 @@ class VitImport {
                        }});
   }
 
-  const SafetensorsFile& file_;
+  const WeightsFile& file_;
   const VitTensors& tensors_;
   VitSizes sizes_;  // of the file
   ImportReport report_;
@@ -238,7 +236,7 @@ class VitImport {
 /// was. Errors: state_dict (no vision transformer, or one of another width, depth, patch size or kind; tensors missing, or
 /// of another shape or type), device, shape (of the model's views).
 template <class Model>
-ImportReport import_vit(const SafetensorsFile& file, Model&& model, const ImportVitOptions& options = {}) {
+ImportReport import_vit(const WeightsFile& file, Model&& model, const ImportVitOptions& options = {}) {
   detail::VitSizes wanted;
   model.visit([&](const std::string& name, auto& parameter) {
     if (parameter.value.device().kind != DeviceKind::cpu)

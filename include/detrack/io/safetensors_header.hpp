@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <limits>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -16,39 +15,18 @@
 
 #include "detrack/core/dtype.hpp"
 #include "detrack/core/error.hpp"
+#include "detrack/io/guess_content.hpp"
+#include "detrack/io/little_endian.hpp"
 #include "detrack/io/quoted.hpp"
+#include "detrack/io/weights_file.hpp"
 
 namespace detrack {
-
-/// One tensor of a file. `bytes` points into the file's memory: valid as long as the file object is.
-struct TensorInfo {
-  std::string name;
-  DType dtype = DType::f32;
-  std::vector<std::int64_t> shape;  ///< outermost first; rank 0 to 8
-  std::span<const std::byte> bytes;
-
-  std::int64_t numel() const { return static_cast<std::int64_t>(bytes.size() / size_of(dtype)); }
-};
-
-/// "(3, 4)"
-inline std::string to_string(const std::vector<std::int64_t>& extents) {
-  std::string text = "(";
-  for (std::size_t i = 0; i < extents.size(); ++i) text += (i ? ", " : "") + std::to_string(extents[i]);
-  return text + ")";
-}
 
 namespace detail {
 
 inline constexpr std::size_t kLengthBytes = 8;
 inline constexpr std::uint64_t kMaxHeaderBytes = std::uint64_t{64} << 20;
-inline constexpr std::size_t kMaxFileRank = 8;
 inline constexpr std::string_view kMetadataKey = "__metadata__";
-
-/// What a header said, checked.
-struct SafetensorsHeader {
-  std::map<std::string, std::string> metadata;
-  std::vector<TensorInfo> tensors;  ///< ordered by name
-};
 
 /// Takes the JSON parser's events one by one and throws at the first that does not belong. Nothing is nested deeper
 /// than the format needs, so neither a tree nor a deep stack is ever built; maps are ordered, so no choice of names
@@ -57,16 +35,16 @@ class HeaderEvents {
  public:
   HeaderEvents(const std::string& path, std::span<const std::byte> data) : path_(path), data_(data) {}
 
-  SafetensorsHeader take() {
+  WeightsContents take() {
     check_layout();
-    SafetensorsHeader header;
-    header.metadata = std::move(metadata_);
-    header.tensors.reserve(tensors_.size());
+    WeightsContents contents;
+    contents.metadata = std::move(metadata_);
+    contents.tensors.reserve(tensors_.size());
     for (auto& [name, tensor] : tensors_) {
       tensor.name = name;
-      header.tensors.push_back(std::move(tensor));
+      contents.tensors.push_back(std::move(tensor));
     }
-    return header;
+    return contents;
   }
 
   // The parser's interface (nlohmann::json_sax). All return true: failures throw.
@@ -240,9 +218,12 @@ class HeaderEvents {
   }
 
   DType parse_dtype(const std::string& text) const {
-    for (const DType type : {DType::f64, DType::f32, DType::f16, DType::bf16, DType::i64, DType::u8})
+    std::string known;
+    for (const DType type : kDTypes) {
       if (text == to_string(type)) return type;
-    fail_here("expected F64, F32, F16, BF16, I64 or U8, got ", in_quotes(text));
+      known += (known.empty() ? "" : ", ") + std::string(to_string(type));
+    }
+    fail_here("expected one of ", known, ", got ", in_quotes(text));
   }
 
   void end_tensor() {
@@ -250,23 +231,13 @@ class HeaderEvents {
       fail_here("expected dtype, shape and data_offsets, got no ", !has_dtype_   ? "dtype"
                                                                    : !has_shape_ ? "shape"
                                                                                  : "data_offsets");
-    std::uint64_t needed = size_of(dtype_);
-    bool empty = false;
-    for (const std::int64_t extent : shape_) {  // extents of zero do not excuse an overflow in the others
-      const auto count = static_cast<std::uint64_t>(extent);
-      if (count == 0)
-        empty = true;
-      else if (needed > kMaxExtent / count)
-        fail_here("shape: expected a size in bytes below 2^63, got ", to_string(shape_));
-      else
-        needed *= count;
-    }
-    if (empty) needed = 0;
+    const auto needed = size_in_bytes(dtype_, shape_);
+    if (!needed) fail_here("shape: expected a size in bytes below 2^63, got ", to_string(shape_));
     const auto [begin, end] = std::pair(offsets_[0], offsets_[1]);
     if (begin > end || end > data_.size())
       fail_here("data_offsets: expected a range within the ", data_.size(), " bytes of data, got [", begin, ", ", end, ")");
-    if (end - begin != needed)
-      fail_here("data_offsets: expected ", needed, " bytes for ", to_string(dtype_), " ", to_string(shape_), ", got ",
+    if (end - begin != *needed)
+      fail_here("data_offsets: expected ", *needed, " bytes for ", to_string(dtype_), " ", to_string(shape_), ", got ",
                 end - begin);
     tensor_->dtype = dtype_;
     tensor_->shape = shape_;
@@ -315,32 +286,20 @@ class HeaderEvents {
   bool has_dtype_ = false, has_shape_ = false, has_offsets_ = false;
 };
 
-/// What a file that is no safetensors file seems to be instead, for the message; empty if there is no telling.
-inline std::string guess_content(std::string_view bytes) {
-  if (bytes.starts_with("version https://git-lfs"))
-    return "a Git LFS pointer (the file itself was not fetched: run git lfs pull)";
-  if (bytes.starts_with("PK\x03\x04")) return "a zip archive (perhaps a PyTorch checkpoint)";
-  const std::string_view head = bytes.substr(0, 24);
-  const bool is_text = std::all_of(head.begin(), head.end(),
-                                   [](char c) { return (c >= 0x20 && c < 0x7f) || c == '\n' || c == '\r' || c == '\t'; });
-  return is_text ? "a text file that begins with " + in_quotes(head) : "";
-}
-
-/// Parses `file`, all bytes of a safetensors file. Errors: format. Cost: O(header log header), independent of the data.
-inline SafetensorsHeader parse_safetensors(const std::string& path, std::span<const std::byte> file) {
-  const std::string_view text(reinterpret_cast<const char*>(file.data()), file.size());
+/// The contents of `file`, all bytes of a safetensors file. Errors: format. Cost: O(header log header), independent of the
+/// data.
+inline WeightsContents safetensors_contents(const std::string& path, std::span<const std::byte> file) {
   if (file.empty()) fail(ErrorCode::format, path, ": expected a safetensors file, got an empty file");
   if (file.size() < kLengthBytes)
     fail(ErrorCode::format, path, ": expected a safetensors file of at least ", kLengthBytes, " bytes, got ", file.size());
-  std::uint64_t length;
-  std::memcpy(&length, file.data(), kLengthBytes);
+  const auto length = little_endian<std::uint64_t>(file, 0);
   if (length > kMaxHeaderBytes || length > file.size() - kLengthBytes) {
-    const std::string guess = guess_content(text);
+    const std::string guess = guess_content(file);
     if (!guess.empty()) fail(ErrorCode::format, path, ": expected a safetensors file, got ", guess);
     fail(ErrorCode::format, path, ": header length: expected at most ",
          std::min<std::uint64_t>(kMaxHeaderBytes, file.size() - kLengthBytes), ", got ", length);
   }
-  const std::string_view json = text.substr(kLengthBytes, static_cast<std::size_t>(length));
+  const std::string_view json = as_text(file).substr(kLengthBytes, static_cast<std::size_t>(length));
   if (!json.starts_with('{'))
     fail(ErrorCode::format, path, ": byte ", kLengthBytes, ": expected a header that begins with {, got ",
          json.empty() ? "an empty header" : in_quotes(json.substr(0, 1)));

@@ -4,13 +4,14 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <filesystem>
 #include <functional>
+#include <limits>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <span>
 #include <string>
-#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -20,6 +21,7 @@
 #include "detrack/io/convert.hpp"
 #include "detrack/io/quoted.hpp"
 #include "detrack/io/safetensors_header.hpp"
+#include "detrack/io/tensor_info.hpp"
 
 namespace detrack {
 
@@ -32,7 +34,7 @@ struct SafetensorsEntry {
   template <class T>
   SafetensorsEntry(std::string tensor_name, View<T> values, DType stored_as = DTypeOf<std::remove_const_t<T>>::value)
       : name(std::move(tensor_name)),
-        shape(values.shape()),
+        shape(extents_of(values.shape())),
         source(DTypeOf<std::remove_const_t<T>>::value),
         stored(stored_as) {
     if (values.device().kind != DeviceKind::cpu)
@@ -47,16 +49,28 @@ struct SafetensorsEntry {
 
   /// Elements that are fetched piece by piece: from a device, or computed.
   SafetensorsEntry(std::string tensor_name, const Shape& extents, DType source_type, Fetch get_elements, DType stored_as)
+      : SafetensorsEntry(std::move(tensor_name), extents_of(extents), source_type, std::move(get_elements), stored_as) {}
+  SafetensorsEntry(std::string tensor_name, std::vector<std::int64_t> extents, DType source_type, Fetch get_elements,
+                   DType stored_as)
       : name(std::move(tensor_name)),
-        shape(extents),
+        shape(std::move(extents)),
         source(source_type),
         stored(stored_as),
         fetch(std::move(get_elements)) {}
 
+  std::int64_t numel() const { return detail::element_count(shape); }
+
   std::string name;
-  Shape shape;
+  std::vector<std::int64_t> shape;  ///< of a rank that files may have, which tensors in memory may not
   DType source, stored;
   Fetch fetch;
+
+ private:
+  static std::vector<std::int64_t> extents_of(const Shape& shape) {
+    std::vector<std::int64_t> extents;
+    for (int i = 0; i < shape.rank(); ++i) extents.push_back(shape[i]);
+    return extents;
+  }
 };
 
 namespace detail {
@@ -72,11 +86,11 @@ inline std::string json_string(const std::string& text) {
 
 /// Size in bytes as stored. Errors: argument.
 inline std::uint64_t stored_bytes(const SafetensorsEntry& entry) {
-  const auto count = static_cast<std::uint64_t>(entry.shape.numel());
-  if (count > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()) / size_of(entry.stored))
+  const auto size = size_in_bytes(entry.stored, entry.shape);
+  if (!size)
     fail(ErrorCode::argument, "save_safetensors: tensor ", in_quotes(entry.name), ": ", to_string(entry.shape),
          " is too large");
-  return count * size_of(entry.stored);
+  return *size;
 }
 
 inline void check_entries(std::vector<SafetensorsEntry>& by_name) {
@@ -95,7 +109,7 @@ inline void check_entries(std::vector<SafetensorsEntry>& by_name) {
 /// Streams one tensor in pieces: no second copy of it in memory.
 inline void write_elements(AtomicFile& file, const SafetensorsEntry& entry) {
   constexpr std::int64_t kPiece = 1 << 16;
-  const std::int64_t total = entry.shape.numel();
+  const std::int64_t total = entry.numel();
   std::vector<std::byte> source(static_cast<std::size_t>(std::min(kPiece, total)) * size_of(entry.source));
   with_dtype(entry.stored, [&]<class T>(std::type_identity<T>) {
     std::vector<T> stored(static_cast<std::size_t>(std::min(kPiece, total)));
@@ -136,7 +150,7 @@ inline void save_safetensors(const std::filesystem::path& path, std::vector<Safe
       fail(ErrorCode::argument, "save_safetensors: the tensors are too large for one file");
     if (header.size() > 1) header += ",";
     header += detail::json_string(entry.name) + ":{\"dtype\":\"" + std::string(to_string(entry.stored)) + "\",\"shape\":[";
-    for (int i = 0; i < entry.shape.rank(); ++i) header += (i ? "," : "") + std::to_string(entry.shape[i]);
+    for (std::size_t i = 0; i < entry.shape.size(); ++i) header += (i ? "," : "") + std::to_string(entry.shape[i]);
     header += "],\"data_offsets\":[" + std::to_string(begin) + "," + std::to_string(end) + "]}";
   }
   header += "}";

@@ -7,7 +7,6 @@
 #include <filesystem>
 #include <functional>
 #include <map>
-#include <memory>
 #include <optional>
 #include <set>
 #include <span>
@@ -18,7 +17,8 @@
 #include <vector>
 
 #include "detrack/core/tensor.hpp"
-#include "detrack/io/safetensors.hpp"
+#include "detrack/io/safetensors_writer.hpp"
+#include "detrack/io/weights_file.hpp"
 
 // A model here is anything with `template <class F> void visit(F&& f)` that calls f(name, parameter) for each of its
 // parameters, where parameter.value is a contiguous View<T>. Layers live on a higher floor; nothing else of them is known.
@@ -78,25 +78,22 @@ inline constexpr std::int64_t kStateDictPiece = std::int64_t{1} << 20;  // eleme
 
 /// Copies a checked tensor piece by piece, letting go of the file's memory on the way.
 template <class T, class Upload>
-void read_parameter(const SafetensorsFile& file, const TensorInfo& info, View<T> value, Upload& upload) {
+void read_parameter(const WeightsFile& file, const TensorInfo& info, View<T> value, Upload& upload) {
   const std::int64_t total = value.numel();
   const View<T> flat = value.reshape({total});
+  TensorCursor cursor = file.cursor(info);
   [[maybe_unused]] Tensor<T> staging;
   for (std::int64_t first = 0; first < total; first += kStateDictPiece) {
     const std::int64_t count = std::min(kStateDictPiece, total - first);
     const View<T> piece = flat.slice(0, first, count);
     if (value.device().kind == DeviceKind::cpu) {
-      file.read(info, first, std::span<T>(piece.data(), static_cast<std::size_t>(count)));
+      cursor.next(std::span<T>(piece.data(), static_cast<std::size_t>(count)));
     } else if constexpr (!std::is_same_v<Upload, HostOnly>) {
       if (!staging) staging = Tensor<T>(Shape{std::min(kStateDictPiece, total)});
-      file.read(info, first, std::span<T>(staging.data(), static_cast<std::size_t>(count)));
+      cursor.next(std::span<T>(staging.data(), static_cast<std::size_t>(count)));
       upload(piece, View<const T>(staging.data(), Shape{count}));
     }
-    // A piece's last page waits for the next piece: released ranges are cut to whole pages, so begin one piece early.
-    const auto size = static_cast<std::int64_t>(size_of(info.dtype));
-    const std::int64_t begin = std::max<std::int64_t>(0, first - kStateDictPiece) * size;
-    file.release(
-        info.bytes.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>((first + count) * size - begin)));
+    file.release_read(info, first, first + count);
   }
 }
 
@@ -110,7 +107,7 @@ void read_parameter(const SafetensorsFile& file, const TensorInfo& info, View<T>
 /// Errors: state_dict (missing, unexpected, other shape or type; the first of each kind are named), device.
 /// Memory: none that grows with the file; pages of the file are let go as they are read.
 template <class Model, class Upload = HostOnly>
-void load_state_dict(const SafetensorsFile& file, Model&& model, const StateDictOptions& options = {}, Upload upload = {}) {
+void load_state_dict(const WeightsFile& file, Model&& model, const StateDictOptions& options = {}, Upload upload = {}) {
   using Problems = detail::StateDictProblems;
   struct Load {
     const TensorInfo* info;
@@ -133,7 +130,7 @@ void load_state_dict(const SafetensorsFile& file, Model&& model, const StateDict
     if (!names.insert(name).second) return problems.add(Problems::repeated, detail::in_quotes(name));
     const TensorInfo* info = file.find(name);
     if (!info) return problems.add(Problems::missing, detail::in_quotes(name) + " " + to_string(value.shape()));
-    if (!SafetensorsFile::same_extents(*info, value.shape()))
+    if (!same_extents(*info, value.shape()))
       problems.add(Problems::wrong_shape, detail::in_quotes(name) + " (expected " + to_string(value.shape()) + ", got " +
                                               to_string(info->shape) + ")");
     else if (!detail::is_convertible(info->dtype, DTypeOf<T>::value))

@@ -9,8 +9,8 @@
 #include <string_view>
 #include <vector>
 
-#include "detrack/io/safetensors.hpp"
 #include "detrack/io/vit_names.hpp"
+#include "detrack/io/weights_file.hpp"
 
 namespace detrack::detail {
 
@@ -19,7 +19,7 @@ inline constexpr std::string_view kPatchWeight = "patch_embed.proj.weight";
 /// The file's tensors under their bare names.
 class VitTensors {
  public:
-  explicit VitTensors(const SafetensorsFile& file) {
+  explicit VitTensors(const WeightsFile& file) {
     for (const TensorInfo& tensor : file.tensors()) by_name_[std::string(bare_vit_name(tensor.name))].push_back(&tensor);
   }
   const std::vector<const TensorInfo*>& find(std::string_view bare) const {
@@ -57,7 +57,7 @@ struct VitSizes {
 
 /// Errors: state_dict, for a file that holds no transformer, or one with parts that the model cannot have: without them the
 /// others would compute something else.
-inline VitSizes sizes_of_file(const SafetensorsFile& file, const VitTensors& tensors) {
+inline VitSizes sizes_of_file(const WeightsFile& file, const VitTensors& tensors) {
   VitSizes sizes;
   tensors.for_each([&](std::string_view bare, const TensorInfo&) { sizes.count_block(bare); });
   const auto& patch = tensors.find(kPatchWeight);

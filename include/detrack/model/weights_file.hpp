@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -19,7 +20,7 @@ namespace detail {
 
 /// What parse makes of a configuration in a file's metadata. Errors: config, naming file and field, or that there is none.
 template <class F>
-auto read_config(const SafetensorsFile& file, const char* key, F&& parse) {
+auto read_config(const WeightsFile& file, const char* key, F&& parse) {
   const auto it = file.metadata().find(key);
   if (it == file.metadata().end())
     fail(ErrorCode::config, file.path(), ": expected a configuration in metadata ", key, ", got none");
@@ -33,7 +34,7 @@ auto read_config(const SafetensorsFile& file, const char* key, F&& parse) {
 }  // namespace detail
 
 /// The configuration in a file's metadata. Errors: config, naming file and field, or that there is none.
-inline Config read_config(const SafetensorsFile& file) {
+inline Config read_config(const WeightsFile& file) {
   return detail::read_config(file, Config::kMetadataKey, config_from_json);
 }
 

@@ -76,7 +76,7 @@ inline TrackerSnapshot load_snapshot(const std::filesystem::path& path) {
   }
   const TensorInfo& templates = file.get("templates");
   const Shape expected{config.templates, 3, config.template_size, config.template_size};
-  if (!SafetensorsFile::same_extents(templates, expected))
+  if (!same_extents(templates, expected))
     fail(ErrorCode::state_dict, file.path(), ": templates: expected ", to_string(expected), ", got another shape");
   snapshot.templates.resize(static_cast<std::size_t>(expected.numel()));
   file.read(templates, 0, std::span<float>(snapshot.templates));
