@@ -1,4 +1,4 @@
-// The CUDA backend: every operation on one stream.
+// The CUDA backend: every operation, on a stream and a second one beside it.
 #pragma once
 
 #include <memory>

@@ -24,17 +24,8 @@ fi
 cmake --preset release
 cmake --build --preset release --parallel "$(nproc)" --target examples/all
 
-weights=(examples/weights/detrack-*.safetensors)
-if [ -f "${weights[0]}" ]; then
-  network=(--weights "${weights[0]}")
-else
-  echo "There are no trained weights in the repository yet: this run uses seeded random ones. It shows how the programs work;"
-  echo "the boxes mean nothing."
-  network=(--random-weights detrack-n128)
-fi
-
 mkdir -p demo
-build/release/examples/track "${network[@]}" --video "$video" --box 252,219,32,89 \
+build/release/examples/track --weights examples/weights/detrack-*.safetensors --video "$video" --box 252,219,32,89 \
   --out demo/boxes.txt --render demo/track.mp4 --contact-sheet demo/contact-sheet.png
 echo
 echo "Boxes, one line x,y,w,h for each frame: demo/boxes.txt"

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "detrack/core/instantiate.hpp"
 #include "detrack/cpu/activation.hpp"
 #include "detrack/cpu/adamw.hpp"
 #include "detrack/cpu/add.hpp"
@@ -88,6 +89,9 @@ template <class T>
 Context<T> make_context(const CpuOptions& options = {}) {
   return Context<T>(std::make_shared<CpuBackend<T>>(options), host_allocator());
 }
+
+DETRACK_INSTANTIATE(class CpuBackend<float>)
+DETRACK_INSTANTIATE(class CpuBackend<double>)
 
 }  // namespace DETRACK_CPU_ISA
 }  // namespace detrack::cpu

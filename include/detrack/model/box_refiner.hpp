@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "detrack/core/instantiate.hpp"
 #include "detrack/model/config.hpp"
 #include "detrack/nn/attention.hpp"
 #include "detrack/nn/layer_norm.hpp"
@@ -169,5 +170,10 @@ struct BoxRefiner {
   /// The last `steps` rows of the table. One row would be read as "for all places", which is the same thing: one place.
   static View<T> time_rows(View<T> table, std::int64_t steps) { return table.slice(0, table.extent(0) - steps, steps); }
 };
+
+DETRACK_INSTANTIATE(struct RefineLayer<float>)
+DETRACK_INSTANTIATE(struct RefineLayer<double>)
+DETRACK_INSTANTIATE(struct BoxRefiner<float>)
+DETRACK_INSTANTIATE(struct BoxRefiner<double>)
 
 }  // namespace detrack

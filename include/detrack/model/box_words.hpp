@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "detrack/core/instantiate.hpp"
 #include "detrack/model/config.hpp"
 #include "detrack/nn/layer_norm.hpp"
 
@@ -67,5 +68,8 @@ struct BoxWords {
     norm.visit(prefix + "norm.", f);
   }
 };
+
+DETRACK_INSTANTIATE(struct BoxWords<float>)
+DETRACK_INSTANTIATE(struct BoxWords<double>)
 
 }  // namespace detrack

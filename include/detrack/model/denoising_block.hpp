@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "detrack/core/instantiate.hpp"
 #include "detrack/nn/attention.hpp"
 #include "detrack/nn/layer_norm.hpp"
 #include "detrack/nn/mlp.hpp"
@@ -143,5 +144,10 @@ struct DenoisingBlock : VitBlock<T> {
     denoise.visit(prefix + "denoise.", f);
   }
 };
+
+DETRACK_INSTANTIATE(struct Denoise<float>)
+DETRACK_INSTANTIATE(struct Denoise<double>)
+DETRACK_INSTANTIATE(struct DenoisingBlock<float>)
+DETRACK_INSTANTIATE(struct DenoisingBlock<double>)
 
 }  // namespace detrack

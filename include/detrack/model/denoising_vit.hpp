@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "detrack/core/instantiate.hpp"
 #include "detrack/model/config.hpp"
 #include "detrack/model/denoising_block.hpp"
 #include "detrack/nn/patch_embed.hpp"
@@ -174,5 +175,8 @@ struct DenoisingViT {
     patch_embed.backward(ctx, dembedded, saved.patches);
   }
 };
+
+DETRACK_INSTANTIATE(struct DenoisingViT<float>)
+DETRACK_INSTANTIATE(struct DenoisingViT<double>)
 
 }  // namespace detrack

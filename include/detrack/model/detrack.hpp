@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "detrack/core/instantiate.hpp"
 #include "detrack/model/box_refiner.hpp"
 #include "detrack/model/box_words.hpp"
 #include "detrack/model/denoising_vit.hpp"
@@ -268,5 +269,8 @@ class DeTrack {
   std::shared_ptr<Allocator> allocator_;
   ParameterStore<T> store_;
 };
+
+DETRACK_INSTANTIATE(class DeTrack<float>)
+DETRACK_INSTANTIATE(class DeTrack<double>)
 
 }  // namespace detrack

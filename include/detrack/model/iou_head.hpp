@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "detrack/core/instantiate.hpp"
 #include "detrack/model/config.hpp"
 #include "detrack/nn/attention.hpp"
 #include "detrack/nn/layer_norm.hpp"
@@ -69,5 +70,8 @@ struct IouHead {
     mlp.visit(prefix, f);
   }
 };
+
+DETRACK_INSTANTIATE(struct IouHead<float>)
+DETRACK_INSTANTIATE(struct IouHead<double>)
 
 }  // namespace detrack

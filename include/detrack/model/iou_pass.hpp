@@ -3,6 +3,7 @@
 
 #include <span>
 
+#include "detrack/core/instantiate.hpp"
 #include "detrack/model/detrack.hpp"
 #include "detrack/model/host_transfer.hpp"
 
@@ -45,5 +46,8 @@ class IouPass {
   typename DeTrack<T>::IouSaved saved_;
   HostTransfer<T> transfer_;
 };
+
+DETRACK_INSTANTIATE(class IouPass<float>)
+DETRACK_INSTANTIATE(class IouPass<double>)
 
 }  // namespace detrack

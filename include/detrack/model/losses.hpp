@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <span>
 
+#include "detrack/core/instantiate.hpp"
 #include "detrack/model/config.hpp"
 #include "detrack/model/host_transfer.hpp"
 
@@ -114,5 +115,8 @@ class Losses {
   LossWeights weights_;
   HostTransfer<T> transfer_;
 };
+
+DETRACK_INSTANTIATE(class Losses<float>)
+DETRACK_INSTANTIATE(class Losses<double>)
 
 }  // namespace detrack

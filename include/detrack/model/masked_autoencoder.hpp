@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "detrack/core/instantiate.hpp"
 #include "detrack/model/masked_encoder.hpp"
 #include "detrack/model/patch_decoder.hpp"
 
@@ -102,5 +103,8 @@ class MaskedAutoencoder {
   std::shared_ptr<Allocator> allocator_;
   ParameterStore<T> store_;
 };
+
+DETRACK_INSTANTIATE(class MaskedAutoencoder<float>)
+DETRACK_INSTANTIATE(class MaskedAutoencoder<double>)
 
 }  // namespace detrack

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <type_traits>
 
+#include "detrack/core/instantiate.hpp"
 #include "detrack/model/masked_autoencoder.hpp"
 
 namespace detrack {
@@ -85,5 +86,8 @@ class MaskedAutoencoderPass {
   MaskUpload<T> upload_;
   HostTransfer<T> transfer_;
 };
+
+DETRACK_INSTANTIATE(class MaskedAutoencoderPass<float>)
+DETRACK_INSTANTIATE(class MaskedAutoencoderPass<double>)
 
 }  // namespace detrack

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "detrack/core/instantiate.hpp"
 #include "detrack/model/config.hpp"
 #include "detrack/model/mask_indices.hpp"
 #include "detrack/nn/patch_embed.hpp"
@@ -66,5 +67,8 @@ struct MaskedEncoder {
     norm.visit(prefix + "norm.", f);
   }
 };
+
+DETRACK_INSTANTIATE(struct MaskedEncoder<float>)
+DETRACK_INSTANTIATE(struct MaskedEncoder<double>)
 
 }  // namespace detrack

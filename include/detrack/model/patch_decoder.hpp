@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "detrack/core/instantiate.hpp"
 #include "detrack/model/mask_indices.hpp"
 #include "detrack/model/masked_autoencoder_config.hpp"
 #include "detrack/nn/vit_blocks.hpp"
@@ -94,5 +95,8 @@ struct PatchDecoder {
     head.visit(prefix + "head.", f);
   }
 };
+
+DETRACK_INSTANTIATE(struct PatchDecoder<float>)
+DETRACK_INSTANTIATE(struct PatchDecoder<double>)
 
 }  // namespace detrack

@@ -1,6 +1,7 @@
 // One forward, losses and backward: what a training step does before the optimizer.
 #pragma once
 
+#include "detrack/core/instantiate.hpp"
 #include "detrack/model/buffers.hpp"
 #include "detrack/model/iou_pass.hpp"
 #include "detrack/model/losses.hpp"
@@ -46,5 +47,8 @@ class TrainingPass {
   IouPass<T> iou_pass_;
   Losses<T> losses_;
 };
+
+DETRACK_INSTANTIATE(class TrainingPass<float>)
+DETRACK_INSTANTIATE(class TrainingPass<double>)
 
 }  // namespace detrack

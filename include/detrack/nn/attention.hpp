@@ -4,6 +4,7 @@
 #include <cmath>
 #include <string>
 
+#include "detrack/core/instantiate.hpp"
 #include "detrack/nn/linear.hpp"
 
 namespace detrack {
@@ -159,5 +160,10 @@ struct CrossAttention {
     proj.visit(prefix + "proj.", f);
   }
 };
+
+DETRACK_INSTANTIATE(struct SelfAttention<float>)
+DETRACK_INSTANTIATE(struct SelfAttention<double>)
+DETRACK_INSTANTIATE(struct CrossAttention<float>)
+DETRACK_INSTANTIATE(struct CrossAttention<double>)
 
 }  // namespace detrack

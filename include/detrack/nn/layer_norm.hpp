@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "detrack/core/instantiate.hpp"
 #include "detrack/nn/param.hpp"
 #include "detrack/ops/backend.hpp"
 
@@ -54,5 +55,8 @@ struct LayerNorm {
     f(prefix + "bias", beta);
   }
 };
+
+DETRACK_INSTANTIATE(struct LayerNorm<float>)
+DETRACK_INSTANTIATE(struct LayerNorm<double>)
 
 }  // namespace detrack

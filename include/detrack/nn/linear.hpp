@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "detrack/core/instantiate.hpp"
 #include "detrack/nn/param.hpp"
 #include "detrack/ops/backend.hpp"
 
@@ -58,5 +59,8 @@ struct Linear {
   /// A convolution's weight (O, c, P, P) is read as (O, c P P).
   static View<T> matrix(View<T> w) { return w && w.rank() > 2 ? w.reshape({w.extent(0), w.numel() / w.extent(0)}) : w; }
 };
+
+DETRACK_INSTANTIATE(struct Linear<float>)
+DETRACK_INSTANTIATE(struct Linear<double>)
 
 }  // namespace detrack

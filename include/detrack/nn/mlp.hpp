@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "detrack/core/instantiate.hpp"
 #include "detrack/nn/linear.hpp"
 
 namespace detrack {
@@ -54,5 +55,8 @@ struct Mlp {
     fc2.visit(prefix + "fc2.", f);
   }
 };
+
+DETRACK_INSTANTIATE(struct Mlp<float>)
+DETRACK_INSTANTIATE(struct Mlp<double>)
 
 }  // namespace detrack

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "detrack/core/instantiate.hpp"
 #include "detrack/nn/linear.hpp"
 
 namespace detrack {
@@ -54,5 +55,8 @@ struct PatchEmbed {
     proj.visit(prefix + "proj.", f);
   }
 };
+
+DETRACK_INSTANTIATE(struct PatchEmbed<float>)
+DETRACK_INSTANTIATE(struct PatchEmbed<double>)
 
 }  // namespace detrack

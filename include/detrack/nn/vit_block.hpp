@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "detrack/core/instantiate.hpp"
 #include "detrack/nn/attention.hpp"
 #include "detrack/nn/layer_norm.hpp"
 #include "detrack/nn/mlp.hpp"
@@ -96,5 +97,8 @@ struct VitBlock {
     return memory;
   }
 };
+
+DETRACK_INSTANTIATE(struct VitBlock<float>)
+DETRACK_INSTANTIATE(struct VitBlock<double>)
 
 }  // namespace detrack

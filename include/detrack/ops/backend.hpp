@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "detrack/core/instantiate.hpp"
 #include "detrack/ops/activation.hpp"
 #include "detrack/ops/adamw.hpp"
 #include "detrack/ops/add.hpp"
@@ -104,6 +105,12 @@ void copy(Context<T>& ctx, View<const X> from, View<X> to) {
   expect_contiguous("copy", "to", to);
   ctx.backend().copy_bytes(to.data(), from.data(), static_cast<std::size_t>(from.numel()) * sizeof(X));
 }
+
+#define DETRACK_INSTANTIATE_RUN(Op)                                  \
+  DETRACK_INSTANTIATE(void run(Context<float>&, const Op<float>&))   \
+  DETRACK_INSTANTIATE(void run(Context<double>&, const Op<double>&))
+DETRACK_FOR_EACH_OP(DETRACK_INSTANTIATE_RUN)
+#undef DETRACK_INSTANTIATE_RUN
 
 }  // namespace ops
 }  // namespace detrack

@@ -4,6 +4,7 @@
 #include <map>
 #include <string>
 
+#include "detrack/core/instantiate.hpp"
 #include "detrack/ops/backend.hpp"
 
 namespace detrack {
@@ -60,5 +61,8 @@ template <class T>
 Context<T> plan_context(std::shared_ptr<PlanBackend<T>> backend = std::make_shared<PlanBackend<T>>()) {
   return Context<T>(std::move(backend), plan_allocator());
 }
+
+DETRACK_INSTANTIATE(class PlanBackend<float>)
+DETRACK_INSTANTIATE(class PlanBackend<double>)
 
 }  // namespace detrack

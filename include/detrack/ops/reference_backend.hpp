@@ -3,6 +3,7 @@
 
 #include <cstring>
 
+#include "detrack/core/instantiate.hpp"
 #include "detrack/ops/backend.hpp"
 #include "detrack/ops/reference/activation.hpp"
 #include "detrack/ops/reference/adamw.hpp"
@@ -48,5 +49,8 @@ template <class T>
 Context<T> reference_context() {
   return Context<T>(std::make_shared<ReferenceBackend<T>>(), host_allocator());
 }
+
+DETRACK_INSTANTIATE(class ReferenceBackend<float>)
+DETRACK_INSTANTIATE(class ReferenceBackend<double>)
 
 }  // namespace detrack

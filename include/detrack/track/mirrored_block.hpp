@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <memory>
 
+#include "detrack/core/tensor.hpp"
 #include "detrack/ops/backend.hpp"
 
 namespace detrack {

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "detrack/core/instantiate.hpp"
 #include "detrack/cpu/backend.hpp"
 #include "detrack/model/plan.hpp"
 #include "detrack/model/weights_file.hpp"
@@ -189,5 +190,8 @@ inline std::shared_ptr<const Network> cpu_network(DeTrack<float> model) {
 inline std::shared_ptr<const Network> load_network(const std::filesystem::path& weights) {
   return cpu_network(load_model<float>(weights));
 }
+
+DETRACK_INSTANTIATE(class ModelRun<float>)
+DETRACK_INSTANTIATE(class ModelNetwork<float>)
 
 }  // namespace detrack

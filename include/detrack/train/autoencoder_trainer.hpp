@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <utility>
 
+#include "detrack/core/instantiate.hpp"
 #include "detrack/model/masked_autoencoder_plan.hpp"
 #include "detrack/train/batch.hpp"
 #include "detrack/train/pixel_upload.hpp"
@@ -34,5 +35,8 @@ class AutoencoderTrainer : public Updater<T, MaskedAutoencoder> {
   PixelUpload<T> pixels_;
   MaskedAutoencoderPass<T> pass_;
 };
+
+DETRACK_INSTANTIATE(class Updater<float, MaskedAutoencoder>)
+DETRACK_INSTANTIATE(class AutoencoderTrainer<float>)
 
 }  // namespace detrack

@@ -8,6 +8,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "detrack/core/instantiate.hpp"
 #include "detrack/core/tensor.hpp"
 #include "detrack/nn/param.hpp"
 #include "detrack/ops/backend.hpp"
@@ -140,5 +141,7 @@ class Optimizer {
   std::vector<double> host_squares_;
   std::int64_t updates_ = 0;
 };
+
+DETRACK_INSTANTIATE(class Optimizer<float>)
 
 }  // namespace detrack

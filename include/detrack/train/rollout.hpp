@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "detrack/core/instantiate.hpp"
 #include "detrack/cpu/backend.hpp"
 #include "detrack/image/mirror.hpp"
 #include "detrack/track/target.hpp"
@@ -178,5 +179,7 @@ class Rollout {
   std::map<std::string, std::int64_t> problems_;
   double waited_ = 0;
 };
+
+DETRACK_INSTANTIATE(class Rollout<float>)
 
 }  // namespace detrack

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "detrack/core/instantiate.hpp"
 #include "detrack/model/plan.hpp"
 #include "detrack/model/training_pass.hpp"
 #include "detrack/train/batch.hpp"
@@ -156,5 +157,8 @@ class Trainer : public Updater<T, DeTrack> {
   std::vector<stat_t<T>> stats_;
   std::vector<CropBox> predicted_;
 };
+
+DETRACK_INSTANTIATE(class Updater<float, DeTrack>)
+DETRACK_INSTANTIATE(class Trainer<float>)
 
 }  // namespace detrack
