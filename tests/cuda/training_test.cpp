@@ -10,12 +10,11 @@ using namespace detrack;
 
 namespace {
 
-constexpr std::int64_t kBatch = 3;
-constexpr int kSteps = 12;
+constexpr std::int64_t kBatch = 1;  // the emulated GPU takes seconds for a step
 
 Config training_config() {
   Config config = test::small_config();
-  config.templates = 1;
+  config.depth = config.refine_layers = config.templates = 1;
   return config;
 }
 
@@ -51,61 +50,40 @@ Batch batch_of_noise() {
 }
 
 template <class T>
-std::vector<double> losses_of(Trainer<T>& trainer, Batch& batch, int steps) {
-  std::vector<double> losses;
-  for (int i = 0; i < steps; ++i) {
-    batch.number = static_cast<std::uint64_t>(trainer.step());
-    trainer.pass(batch);
-    const StepValues values = trainer.update();
-    REQUIRE(values.skipped.empty());
-    losses.push_back(values.loss.total);
-  }
-  return losses;
+double loss_of_step(Trainer<T>& trainer, Batch& batch) {
+  batch.number = static_cast<std::uint64_t>(trainer.step());
+  trainer.pass(batch);
+  const StepValues values = trainer.update();
+  REQUIRE(values.skipped.empty());
+  return values.loss.total;
 }
 
-/// Every weight and every average, brought to the host.
-template <class T>
-std::vector<float> weights_of(Trainer<T>& trainer) {
-  std::vector<float> all;
-  for (auto* net : {&trainer.weights(), &trainer.average_model()}) {
-    const View<const float> values = net->parameters().values();
+/// What a model holds, brought to the host.
+template <class T, class X>
+std::vector<X> values_of(Trainer<T>& trainer, DeTrack<X>& model) {
+  std::vector<X> all;
+  model.visit([&](const std::string&, Param<X>& p) {
     const std::size_t begin = all.size();
-    all.resize(begin + static_cast<std::size_t>(values.numel()));
-    ops::copy(trainer.context(), values, View<float>(all.data() + begin, values.shape()));
-  }
+    all.resize(begin + static_cast<std::size_t>(p.shape.numel()));
+    ops::copy(trainer.context(), View<const X>(p.value), View<X>(all.data() + begin, p.shape));
+  });
   return all;
-}
-
-void require_near(const std::vector<double>& got, const std::vector<double>& expected, double relative) {
-  REQUIRE(got.size() == expected.size());
-  for (std::size_t i = 0; i < got.size(); ++i) {
-    CAPTURE(i);
-    CHECK(got[i] == doctest::Approx(expected[i]).epsilon(relative));
-  }
 }
 
 }  // namespace
 
-TEST_CASE("cuda training: losses follow the CPU's, closely in float and roughly in bfloat16, and fall") {
+TEST_CASE("cuda training: in bfloat16, on weights kept in float, as the CPU does it, and on from a checkpoint to the bit") {
+  const test::TemporaryFolder folder;
   Batch batch = batch_of_noise();
   auto cpu = make_trainer<float>(cpu::make_context<float>({.threads = 1}));
-  auto f32 = make_trainer<float>(cuda::make_context<float>());
-  auto bf16 = make_trainer<bfloat16>(cuda::make_context<bfloat16>());
-  const auto expected = losses_of(cpu, batch, kSteps);
-  CHECK(expected.back() < 0.9 * expected.front());
-  require_near(losses_of(f32, batch, kSteps), expected, 1e-3);
-  require_near(losses_of(bf16, batch, kSteps), expected, 0.05);
-}
-
-TEST_CASE("cuda training: bfloat16 passes run on the rounding of weights that keep what is below it") {
-  Batch batch = batch_of_noise();
   auto trainer = make_trainer<bfloat16>(cuda::make_context<bfloat16>());
-  losses_of(trainer, batch, 2);
-  const std::vector<float> wide = weights_of(trainer);
-  const View<const bfloat16> values = trainer.model().parameters().values();
-  std::vector<bfloat16> narrow(static_cast<std::size_t>(values.numel()));
-  ops::copy(trainer.context(), values, View<bfloat16>(narrow.data(), values.shape()));
-  REQUIRE(wide.size() == 2 * narrow.size());
+  CHECK(loss_of_step(trainer, batch) == doctest::Approx(loss_of_step(cpu, batch)).epsilon(0.03));
+  save_checkpoint(folder.path() / "run.ckpt", trainer, {});
+
+  // The weights moved, and passes run on their rounding.
+  const auto wide = values_of(trainer, trainer.weights());
+  const auto narrow = values_of(trainer, trainer.model());
+  REQUIRE(wide.size() == narrow.size());
   std::size_t other = 0, finer = 0;
   for (std::size_t i = 0; i < narrow.size(); ++i) {
     other += static_cast<float>(narrow[i]) != static_cast<float>(bfloat16(wide[i]));
@@ -113,19 +91,12 @@ TEST_CASE("cuda training: bfloat16 passes run on the rounding of weights that ke
   }
   CHECK(other == 0);
   CHECK(finer > narrow.size() / 2);
-}
 
-TEST_CASE("cuda training: a run that goes on from its checkpoint is the unbroken one, bit for bit") {
-  const test::TemporaryFolder folder;
-  Batch batch = batch_of_noise();
-  auto unbroken = make_trainer<bfloat16>(cuda::make_context<bfloat16>());
-  losses_of(unbroken, batch, 2);
-  save_checkpoint(folder.path() / "run.ckpt", unbroken, {});
-  losses_of(unbroken, batch, 2);
-
+  CHECK(loss_of_step(trainer, batch) == doctest::Approx(loss_of_step(cpu, batch)).epsilon(0.03));
   auto resumed = make_trainer<bfloat16>(cuda::make_context<bfloat16>());
   load_checkpoint(folder.path() / "run.ckpt", resumed);
-  CHECK(resumed.step() == 2);
-  losses_of(resumed, batch, 2);
-  CHECK(weights_of(resumed) == weights_of(unbroken));
+  CHECK(resumed.step() == 1);
+  loss_of_step(resumed, batch);
+  CHECK(values_of(resumed, resumed.weights()) == values_of(trainer, trainer.weights()));
+  CHECK(values_of(resumed, resumed.average_model()) == values_of(trainer, trainer.average_model()));
 }

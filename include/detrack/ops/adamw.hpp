@@ -12,9 +12,8 @@ namespace detrack {
 ///         [Loshchilov and Hutter 2019, algorithm 2]. After step t the corrections are 1 - beta1^t and 1 - beta2^t.
 ///         rounded = value;  average = average_decay average + (1 - average_decay) value
 /// Shapes: value, gradient, m, v (n). value, m and v are read and written; v must not be negative. rounded (n) or absent:
-/// what
-///         a model of narrower numbers computes with, which must not itself be moved by steps smaller than its rounding.
-///         average (n) or absent: the exponential moving average.
+///         what a model of narrower numbers computes with, which must not itself be moved by steps smaller than its
+///         rounding. average (n) or absent: the exponential moving average.
 template <class T>
 struct AdamW {
   static constexpr const char* kName = "adamw";
