@@ -1,4 +1,4 @@
-// The stages of the training program: the one place where it compiles models.
+// The stages of the training program: the one place where it knows trainers.
 #include "examples/support/training_stage.hpp"
 
 #include <cstdio>

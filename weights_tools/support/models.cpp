@@ -1,4 +1,4 @@
-// The one place of the tools where models are compiled.
+// The one place of the tools that knows whole models.
 #include "weights_tools/support/models.hpp"
 
 #include <filesystem>

@@ -41,13 +41,16 @@ T sum_exponentials(const T* x, std::int64_t V, T highest) {
 template <class T>
 void run(Team<T>& team, const SoftmaxForward<T>& op) {
   const std::int64_t V = op.x.extent(1);
-  for_each_row(team, op.x.extent(0), V, 40, [&](std::int64_t r) {
+  for_each_row(team, op.x.extent(0), V, 30, [&](std::int64_t r) {
     const T* x = op.x.data() + r * op.x.stride(0);
     T* y = op.y.data() + r * op.y.stride(0);
-    const T highest = highest_of(x, V), sum = sum_exponentials(x, V, highest);
+    const T highest = highest_of(x, V);
     for_each_vector<T>(
         V, [&](std::int64_t k, auto get, auto put)
-               __attribute__((always_inline)) { put(y + k, exp<T>(get(x + k) - highest) / sum); });
+               __attribute__((always_inline)) { put(y + k, exp<T>(get(x + k) - highest)); });
+    const T sum = sum_of(y, V, [](std::int64_t, Vector<T> v) __attribute__((always_inline)) { return v; });
+    for_each_vector<T>(
+        V, [&](std::int64_t k, auto get, auto put) __attribute__((always_inline)) { put(y + k, get(y + k) / sum); });
   });
 }
 
