@@ -78,12 +78,7 @@ __global__ void __launch_bounds__(kFewThreads, 2) attention_few_kernel(Attention
       float now = largest[m];
 #pragma unroll
       for (int u = 0; u < kRound; ++u) now = fmaxf(now, s[m][u]);
-      const float base = now == -kInfinity ? 0.0f : now;  // no key seen yet
-      const float correction = exp2_approx(largest[m] - base);
-      largest[m] = now;
-      sum[m] *= correction;
-#pragma unroll
-      for (float& x : y[m]) x *= correction;
+      const float base = rescale(now, largest[m], sum[m], y[m]);
 #pragma unroll
       for (int u = 0; u < kRound; ++u) {
         s[m][u] = exp2_approx(s[m][u] - base);

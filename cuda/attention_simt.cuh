@@ -184,6 +184,19 @@ __device__ float reduce_side(float x, F f) {
   return x;
 }
 
+/// A softmax over keys as they come: what has been summed of scores relative to the largest so far becomes relative to the
+/// largest with the new ones, `now`. Returns what the new scores are to be taken relative to.
+template <int kCount>
+__device__ float rescale(float now, float& largest, float& sum, float (&y)[kCount]) {
+  const float base = now == -kInfinity ? 0.0f : now;  // no key seen yet
+  const float correction = exp2_approx(largest - base);
+  largest = now;
+  sum *= correction;
+#pragma unroll
+  for (float& x : y) x *= correction;
+  return base;
+}
+
 // ---- Forward: a block per pair and 64 queries, keys in tiles, softmax as they come ----
 
 template <int kD>
@@ -231,12 +244,7 @@ __global__ void __launch_bounds__(kThreads, 2) attention_kernel(AttentionForward
         now = fmaxf(now, s[m][n]);
       }
       now = reduce_side(now, Largest{});
-      const float base = now == -kInfinity ? 0.0f : now;  // no key seen yet
-      const float correction = exp2_approx(largest[m] - base);
-      largest[m] = now;
-      sum[m] *= correction;
-#pragma unroll
-      for (float& x : y[m]) x *= correction;
+      const float base = rescale(now, largest[m], sum[m], y[m]);
 #pragma unroll
       for (int n = 0; n < kN; ++n) {
         const float probability = exp2_approx(s[m][n] - base);
