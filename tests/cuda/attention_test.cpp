@@ -1,7 +1,7 @@
 // Attention on the (emulated) GPU: every path of it around the edges of its tiles, against the reference in double.
 #include "tests/ops/cases/attention.hpp"
 
-#include "tests/cuda/emulated.hpp"
+#include "tests/cuda/machine.hpp"
 #include "tests/ops/check_op.hpp"
 
 using namespace detrack;
@@ -71,7 +71,7 @@ void check_attention(const Case& c, Layout layout = kPacked) {
     const Verdict verdict = run_case(c, ctx, memory, RunBackward{});
     CHECK_MESSAGE(static_cast<bool>(verdict), c.name() << ", " << sizeof(T) << " bytes: " << verdict.why);
     if (!verdict) break;
-    if (order == emulator::Order::forward) {
+    if (order == Order::forward) {
       const Verdict right = attends_accurately(c, memory);
       CHECK_MESSAGE(static_cast<bool>(right), c.name() << ", " << sizeof(T) << " bytes: " << right.why);
     }

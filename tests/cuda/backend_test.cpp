@@ -1,6 +1,6 @@
 // Contexts of the CUDA backend: what they say, what they refuse, and what a failure leaves.
 #include "detrack/model/initialise.hpp"
-#include "tests/cuda/emulated.hpp"
+#include "tests/cuda/machine.hpp"
 #include "tests/support/error_of.hpp"
 #include "tests/support/small_model.hpp"
 

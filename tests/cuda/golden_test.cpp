@@ -1,7 +1,7 @@
 // The golden fixtures on the CUDA backend.
 #include "tests/support/golden.hpp"
 
-#include "tests/cuda/emulated.hpp"
+#include "tests/cuda/machine.hpp"
 
 using namespace detrack;
 

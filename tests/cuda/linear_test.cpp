@@ -7,7 +7,7 @@
 #include "cuda/add.cuh"
 #include "cuda/linear.cuh"
 #include "cuda/similarity.cuh"
-#include "tests/cuda/emulated.hpp"
+#include "tests/cuda/machine.hpp"
 #include "tests/ops/cases/similarity.hpp"
 #include "tests/ops/check_op.hpp"
 #include "tests/support/error_of.hpp"
@@ -117,7 +117,7 @@ TEST_CASE("cuda linear: shapes that cuBLASLt takes, with every epilogue") {
       {.R = 16, .I = 32, .O = 24, .residual = true, .in_place = true},
       {.R = 72, .I = 136, .O = 64, .activation = Activation::gelu}};
   test::MachineScope machine;
-  for (const auto order : {emulator::Order::forward, emulator::Order::shuffled}) {
+  for (const auto order : {test::Order::forward, test::Order::shuffled}) {
     machine->order = order;
     auto narrow = cuda::make_context<bfloat16>(0);
     auto wide = cuda::make_context<float>(0);

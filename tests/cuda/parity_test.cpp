@@ -1,5 +1,5 @@
 // Every operation's cases on the CUDA backend, against the reference.
-#include "tests/cuda/emulated.hpp"
+#include "tests/cuda/machine.hpp"
 #include "tests/ops/cases/all.hpp"
 #include "tests/ops/check_op.hpp"
 
@@ -12,7 +12,7 @@ template <class T>
 void check_parity(double bound) {
   test::MachineScope machine;
   auto ctx = cuda::make_context<T>();
-  for (const emulator::Order order : test::kOrders)
+  for (const test::Order order : test::kOrders)
     for (const auto layout : {test::kPacked, test::kStrided}) {
       machine->order = order;
       test::for_each_case([&](const auto& c) { test::require(test::matches_reference(c, ctx, bound, layout)); });

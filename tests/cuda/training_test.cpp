@@ -2,7 +2,7 @@
 #include "detrack/cpu/backend.hpp"
 #include "detrack/train/checkpoint.hpp"
 #include "detrack/train/trainer.hpp"
-#include "tests/cuda/emulated.hpp"
+#include "tests/cuda/machine.hpp"
 #include "tests/support/small_model.hpp"
 #include "tests/support/temporary_folder.hpp"
 
