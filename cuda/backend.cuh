@@ -9,6 +9,7 @@
 #include "cuda/add.cuh"
 #include "cuda/attention.cuh"
 #include "cuda/box_overlap.cuh"
+#include "cuda/cast.cuh"
 #include "cuda/confidence.cuh"
 #include "cuda/crop.cuh"
 #include "cuda/cross_entropy.cuh"

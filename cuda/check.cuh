@@ -8,14 +8,21 @@
 
 namespace detrack::cuda {
 
-/// Errors: out_of_memory, not_available (no device, or none with this number), cuda.
+inline ErrorCode code_of(cudaError_t status) {
+  switch (status) {
+    case cudaErrorMemoryAllocation: return ErrorCode::out_of_memory;
+    case cudaErrorNoDevice:
+    case cudaErrorInvalidDevice:
+    case cudaErrorInsufficientDriver: return ErrorCode::not_available;  // also where there is no driver at all
+    default: return ErrorCode::cuda;
+  }
+}
+
+/// Errors: out_of_memory, not_available (no driver, no device, or none with this number), cuda.
 inline void check(cudaError_t status, const char* what) {
   if (status == cudaSuccess) return;
   cudaGetLastError();  // an error that does not stick must not show up at the next call
-  const ErrorCode code = status == cudaErrorMemoryAllocation                               ? ErrorCode::out_of_memory
-                         : status == cudaErrorNoDevice || status == cudaErrorInvalidDevice ? ErrorCode::not_available
-                                                                                           : ErrorCode::cuda;
-  fail(code, "cuda: ", what, ": ", cudaGetErrorString(status), " (", cudaGetErrorName(status), ")");
+  fail(code_of(status), "cuda: ", what, ": ", cudaGetErrorString(status), " (", cudaGetErrorName(status), ")");
 }
 
 /// Errors: cublas.

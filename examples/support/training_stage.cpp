@@ -35,11 +35,12 @@ struct Parts {
       return ImageSize{image->width(), image->height()};
     };
   }
-  LoaderOptions loader(std::int64_t templates) const {
+  LoaderOptions loader(std::int64_t templates, std::shared_ptr<Allocator> pixels) const {
     return {.batch = config.train.batch,
             .templates = templates,
             .threads = static_cast<int>(config.loader.threads),
-            .ahead = static_cast<int>(config.loader.ahead)};
+            .ahead = static_cast<int>(config.loader.ahead),
+            .pixels = std::move(pixels)};
   }
 };
 
@@ -83,7 +84,8 @@ class BatchStage : public Stage<Run> {
   StepValues step() override {
     const std::int64_t passes = this->parts_.config.train.accumulate;
     if (!loader_)
-      loader_.emplace(this->run_.config(), draw_, this->parts_.images, this->parts_.loader(templates_),
+      loader_.emplace(this->run_.config(), draw_, this->parts_.images,
+                      this->parts_.loader(templates_, this->run_.context().backend().host_allocator()),
                       static_cast<std::uint64_t>(this->run_.step() * passes));
     for (std::int64_t i = 0; i < passes; ++i) this->run_.pass(loader_->next());
     return this->run_.update();

@@ -12,6 +12,7 @@
 #include "detrack/ops/add.hpp"
 #include "detrack/ops/attention.hpp"
 #include "detrack/ops/box_overlap.hpp"
+#include "detrack/ops/cast.hpp"
 #include "detrack/ops/confidence.hpp"
 #include "detrack/ops/crop.hpp"
 #include "detrack/ops/cross_entropy.hpp"
@@ -42,7 +43,7 @@
   X(ExpectationBackward) X(ConfidenceForward) X(ConfidenceBackward) X(CrossEntropyForward)          \
   X(CrossEntropyBackward) X(IouForward) X(IouBackward) X(SiouForward) X(SiouBackward) X(MseForward) \
   X(MseBackward) X(MeanTokensForward) X(MeanTokensBackward) X(Add) X(Fill) X(CropNormalise)         \
-  X(ScaleSamples) X(AdamW) X(SquaredNorm) X(PlaceBoxes)
+  X(ScaleSamples) X(AdamW) X(SquaredNorm) X(PlaceBoxes) X(Cast)
 // clang-format on
 
 namespace detrack {

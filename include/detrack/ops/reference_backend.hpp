@@ -10,6 +10,7 @@
 #include "detrack/ops/reference/add.hpp"
 #include "detrack/ops/reference/attention.hpp"
 #include "detrack/ops/reference/box_overlap.hpp"
+#include "detrack/ops/reference/cast.hpp"
 #include "detrack/ops/reference/confidence.hpp"
 #include "detrack/ops/reference/crop.hpp"
 #include "detrack/ops/reference/cross_entropy.hpp"

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -22,9 +23,10 @@ struct Batch {
   std::vector<std::string> names;
 
   Batch() = default;
-  Batch(const Config& c, std::int64_t size, std::int64_t n)
-      : search({size, 3, c.search_size, c.search_size}),
-        templates({size, n, 3, c.template_size, c.template_size}),
+  /// `pixels`: host memory, which a device may copy from faster where its backend has made it.
+  Batch(const Config& c, std::int64_t size, std::int64_t n, const std::shared_ptr<Allocator>& pixels = host_allocator())
+      : search({size, 3, c.search_size, c.search_size}, pixels),
+        templates({size, n, 3, c.template_size, c.template_size}, pixels),
         truth(static_cast<std::size_t>(size)),
         prior(truth.size()),
         absent(truth.size()),

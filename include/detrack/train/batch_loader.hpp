@@ -28,6 +28,7 @@ struct LoaderOptions {
   std::int64_t templates = 0;  ///< of a sample
   int threads = 2;
   int ahead = 3;  ///< batches that may be there before they are asked for
+  std::shared_ptr<Allocator> pixels = host_allocator();  ///< of the batches
 };
 
 /// Batch k holds the samples k B to k B + B - 1 of `draw`, whatever the number of threads. A sample whose pictures cannot be
@@ -50,7 +51,7 @@ class BatchLoader {
       fail(ErrorCode::argument, "BatchLoader: batch, threads, ahead: expected at least 1, got ", options.batch, ", ",
            options.threads, ", ", options.ahead);
     for (int i = 0; i < options.ahead; ++i)
-      slots_.push_back({Batch(config, options.batch, options.templates), options.batch, {}});
+      slots_.push_back({Batch(config, options.batch, options.templates, options.pixels), options.batch, {}});
     try {
       for (int i = 0; i < options.threads; ++i) threads_.emplace_back([this] { work(); });
     } catch (...) {

@@ -1,29 +1,33 @@
 // The pixels of a batch, which are floats, into memory of a device as the model's scalar.
 #pragma once
 
-#include <algorithm>
 #include <type_traits>
-#include <vector>
 
+#include "detrack/core/tensor.hpp"
 #include "detrack/ops/backend.hpp"
 
 namespace detrack {
 
+/// The pixels travel as they are and are rounded on the device: rounding them on the host's one thread takes longer than a
+/// step. They must stay until the context's next synchronize(), which every copy back to the host is.
 template <class T>
 class PixelUpload {
  public:
   void upload(Context<T>& ctx, View<const float> from, View<T> to) {
+    ops::expect_shape("upload", "to", to.shape(), from.shape());
+    const auto bytes = static_cast<std::size_t>(from.numel()) * sizeof(float);
     if constexpr (std::is_same_v<T, float>) {
-      ops::copy(ctx, from, to);
+      ctx.backend().copy_bytes_later(to.data(), from.data(), bytes);
     } else {
-      rounded_.resize(static_cast<std::size_t>(from.numel()));
-      std::transform(from.data(), from.data() + from.numel(), rounded_.begin(), [](float x) { return T(x); });
-      ops::copy(ctx, View<const T>(rounded_.data(), from.shape()), to);
+      if (staged_.numel() < from.numel()) staged_ = Tensor<float>({from.numel()}, ctx.allocator());
+      const View<float> staged = staged_.view().slice(0, 0, from.numel());
+      ctx.backend().copy_bytes_later(staged.data(), from.data(), bytes);
+      ops::run(ctx, Cast<T>{.x = staged, .y = to.reshape({to.numel()})});
     }
   }
 
  private:
-  std::vector<T> rounded_;
+  Tensor<float> staged_;
 };
 
 }  // namespace detrack

@@ -56,15 +56,12 @@ class Updater {
     if constexpr (!std::is_same_v<T, S>) {
       std::vector<View<S>> values;
       wide_->visit([&](const std::string&, Param<S>& p) { values.push_back(p.value); });
-      std::vector<S> host;
-      std::vector<T> rounded;
       auto value = values.begin();
       model_.visit([&](const std::string&, Param<T>& p) {
-        host.resize(static_cast<std::size_t>(p.shape.numel())), rounded.resize(host.size());
-        ops::copy(ctx_, View<const S>(*value++), View<S>(host.data(), p.shape));
-        std::transform(host.begin(), host.end(), rounded.begin(), [](S x) { return T(x); });
-        ops::copy(ctx_, View<const T>(rounded.data(), p.shape), p.value);
+        const Shape flat{p.shape.numel()};
+        ops::run(ctx_, Cast<T>{.x = value++->reshape(flat), .y = p.value.reshape(flat)});
       });
+      ctx_.backend().synchronize();
     }
   }
 

@@ -6,6 +6,7 @@
 #include "tests/ops/cases/add.hpp"
 #include "tests/ops/cases/attention.hpp"
 #include "tests/ops/cases/box_overlap.hpp"
+#include "tests/ops/cases/cast.hpp"
 #include "tests/ops/cases/confidence.hpp"
 #include "tests/ops/cases/crop.hpp"
 #include "tests/ops/cases/cross_entropy.hpp"
@@ -39,6 +40,7 @@ void for_each_case(F&& f) {
   all(mean_tokens_cases()), all(mse_cases()), all(patchify_cases()), all(position_embedding_cases());
   all(similarity_cases()), all(softmax_cases()), all(words_cases()), all(crop_cases());
   all(scale_samples_cases()), all(adamw_cases()), all(squared_norm_cases()), all(place_boxes_cases());
+  all(cast_cases());
 }
 
 }  // namespace detrack::test
