@@ -15,6 +15,7 @@ struct AdamWStep {
   View<float> m, v;
   View<T> rounded;
   View<float> average;
+  View<const float> factors;
   float beta1, rest1, beta2, rest2, per_correction1, per_correction2, eps, lr, weight_decay, gradient_scale;
   float average_decay, average_rest;
 
@@ -29,6 +30,8 @@ struct AdamWStep {
  private:
   template <int kElements>
   __device__ void step(std::int64_t first) const {
+    float rate = lr, shrink = weight_decay;
+    if (factors) rate *= factors(0, first / AdamW<T>::kUnit), shrink *= factors(1, first / AdamW<T>::kUnit);
     float x[kElements], g[kElements], m1[kElements], v1[kElements];
     load_floats(x, value.data() + first);
     load_floats(g, gradient.data() + first);
@@ -39,7 +42,7 @@ struct AdamWStep {
       const float scaled = gradient_scale * g[k];
       m1[k] = beta1 * m1[k] + rest1 * scaled;
       v1[k] = beta2 * v1[k] + rest2 * scaled * scaled;
-      x[k] -= lr * (weight_decay * x[k] + m1[k] * per_correction1 / (sqrtf(v1[k] * per_correction2) + eps));
+      x[k] -= rate * (shrink * x[k] + m1[k] * per_correction1 / (sqrtf(v1[k] * per_correction2) + eps));
     }
     store_floats(m.data() + first, m1);
     store_floats(v.data() + first, v1);
@@ -59,7 +62,7 @@ void run_adamw(Stream& stream, const AdamW<T>& op) {
   const auto number = [](double x) { return static_cast<float>(x); };
   const std::int64_t n = op.value.extent(0);
   for_each(stream, n / kCount + n % kCount,
-           AdamWStep<T, kCount>{op.value, op.gradient, op.m, op.v, op.rounded, op.average, number(op.beta1),
+           AdamWStep<T, kCount>{op.value, op.gradient, op.m, op.v, op.rounded, op.average, op.factors, number(op.beta1),
                                 number(1 - op.beta1), number(op.beta2), number(1 - op.beta2), number(1 / op.correction1),
                                 number(1 / op.correction2), number(op.eps), number(op.lr), number(op.weight_decay),
                                 number(op.gradient_scale), number(op.average_decay), number(1 - op.average_decay)});

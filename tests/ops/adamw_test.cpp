@@ -10,7 +10,7 @@ using namespace detrack;
 using namespace detrack::test;
 
 TEST_CASE("adamw") {
-  check_op(adamw_cases(), {"rounded", "average"});
+  check_op(adamw_cases(), {"rounded", "average", "factors"});
 }
 
 TEST_CASE("adamw: two steps worked out by hand") {

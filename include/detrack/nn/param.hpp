@@ -21,9 +21,17 @@ struct Param {
   explicit Param(const Shape& s) : shape(s) {}
 };
 
+/// Every parameter of a model begins at a multiple of this many elements in the flat buffers, whatever the type: buffers of a
+/// model in float and of its copy in bfloat16 are laid out alike, and every parameter is aligned.
+inline constexpr std::int64_t kParameterUnit = 64;
+static_assert(kParameterUnit % static_cast<std::int64_t>(kAlignment) == 0);
+
+constexpr std::int64_t padded_parameter(std::int64_t count) {
+  return (count + kParameterUnit - 1) / kParameterUnit * kParameterUnit;
+}
+
 /// Owns the values and the gradients of every parameter of a model, each kind in one flat buffer in visiting order, so
-/// that uploading, zeroing, clipping and averaging are single sweeps. Every parameter starts on a kAlignment boundary; the
-/// gaps hold zeros.
+/// that uploading, zeroing, clipping and averaging are single sweeps. The gaps between parameters hold zeros.
 template <class T>
 class ParameterStore {
  public:
@@ -44,21 +52,16 @@ class ParameterStore {
   View<T> gradients() { return gradients_.view(); }
 
  private:
-  static std::int64_t padded(std::int64_t count) {
-    constexpr auto unit = static_cast<std::int64_t>(kAlignment / sizeof(T) > 0 ? kAlignment / sizeof(T) : 1);
-    return (count + unit - 1) / unit * unit;
-  }
-
   template <class Model>
   static Tensor<T> allocate(Model& model, const std::shared_ptr<Allocator>& allocator, View<T> Param<T>::*member) {
     std::int64_t total = 0;
-    model.visit([&](const std::string&, Param<T>& p) { total += padded(p.shape.numel()); });
+    model.visit([&](const std::string&, Param<T>& p) { total += padded_parameter(p.shape.numel()); });
     Tensor<T> flat(Shape{total}, allocator);
     if (flat.device().kind == DeviceKind::cpu) std::fill_n(flat.data(), total, T{});
     std::int64_t at = 0;
     model.visit([&](const std::string&, Param<T>& p) {
       p.*member = View<T>(flat.data() + at, p.shape, flat.device());
-      at += padded(p.shape.numel());
+      at += padded_parameter(p.shape.numel());
     });
     return flat;
   }

@@ -36,7 +36,8 @@ inline ParameterGroup parameter_group(std::string_view name, int rank, Stage sta
           .decays = rank >= 2 && !embedding && !name.ends_with("mask_token")};
 }
 
-/// Moments beside a model's parameters; one flat buffer each, laid out as the model's.
+/// Moments beside a model's parameters, in flat buffers. Parameters that follow each other in the model's memory and are
+/// trained are one span, which is moved by one operation.
 template <class T>
 class Optimizer {
  public:
@@ -49,6 +50,12 @@ class Optimizer {
     View<T> rounded{};           ///< absent where T is S
     View<const T> gradient{};
     View<S> m{}, v{};
+  };
+  struct Span {
+    View<S> value{}, average{}, m{}, v{};
+    View<T> rounded{};
+    View<const T> gradient{};
+    View<const S> factors{};  ///< as AdamW takes them: of the learning rate and of the decay
   };
 
   /// Three models of one shape, in memory of the context's device: the weights, what is computed with (the weights rounded
@@ -71,26 +78,25 @@ class Optimizer {
     average.visit([&](const std::string&, Param<S>& p) { slot++->average = flat(p.value); });
     std::erase_if(slots_, [](const Slot& s) { return !s.group.trained; });
     std::int64_t trained = 0;
-    for (const Slot& s : slots_) trained += padded(s.value.numel());
+    for (const Slot& s : slots_) trained += padded_parameter(s.value.numel());
     for (Tensor<S>* moments : {&m_, &v_}) {
       *moments = Tensor<S>(Shape{trained}, ctx.allocator());
-      fill_zero(ctx, moments->view());
+      upload(ctx, std::vector<S>(static_cast<std::size_t>(trained)), moments->view());
     }
-    squares_ = Tensor<double>(Shape{static_cast<std::int64_t>(slots_.size())}, ctx.allocator());
-    host_squares_.resize(slots_.size());
     std::int64_t at = 0;
     for (Slot& s : slots_) {
       s.m = m_.view().slice(0, at, s.value.numel());
       s.v = v_.view().slice(0, at, s.value.numel());
-      at += padded(s.value.numel());
+      at += padded_parameter(s.value.numel());
     }
+    make_spans(ctx);
   }
 
   /// Norm of the gradients of all trained parameters; not finite where one of them is not.
   double gradient_norm(Context<T>& ctx) {
     const View<double> squares = squares_.view();
-    for (std::size_t i = 0; i < slots_.size(); ++i)
-      ops::run(ctx, SquaredNorm<T>{.x = slots_[i].gradient, .y = squares.slice(0, static_cast<std::int64_t>(i), 1)});
+    for (std::size_t i = 0; i < spans_.size(); ++i)
+      ops::run(ctx, SquaredNorm<T>{.x = spans_[i].gradient, .y = squares.slice(0, static_cast<std::int64_t>(i), 1)});
     ops::copy(ctx, View<const double>(squares), View<double>(host_squares_.data(), squares.shape()));
     double sum = 0;
     for (const double square : host_squares_) sum += square;
@@ -101,18 +107,19 @@ class Optimizer {
   void update(Context<T>& ctx, double lr, double scale, double average_decay) {
     ++updates_;
     const auto correction = [&](double beta) { return 1 - std::pow(beta, static_cast<double>(updates_)); };
-    for (const Slot& slot : slots_)
-      ops::run(ctx, AdamW<T>{.value = slot.value,
-                             .gradient = slot.gradient,
-                             .m = slot.m,
-                             .v = slot.v,
-                             .rounded = slot.rounded,
-                             .average = slot.average,
-                             .lr = lr * slot.group.lr_factor,
+    for (const Span& span : spans_)
+      ops::run(ctx, AdamW<T>{.value = span.value,
+                             .gradient = span.gradient,
+                             .m = span.m,
+                             .v = span.v,
+                             .rounded = span.rounded,
+                             .average = span.average,
+                             .factors = span.factors,
+                             .lr = lr,
                              .beta1 = options_.beta1,
                              .beta2 = options_.beta2,
                              .eps = options_.eps,
-                             .weight_decay = slot.group.decays ? options_.weight_decay : 0,
+                             .weight_decay = options_.weight_decay,
                              .gradient_scale = scale,
                              .correction1 = correction(options_.beta1),
                              .correction2 = correction(options_.beta2),
@@ -128,15 +135,49 @@ class Optimizer {
   static View<X> flat(View<X> x) {
     return x.reshape({x.numel()});
   }
-  static std::int64_t padded(std::int64_t count) { return (count + 63) / 64 * 64; }
-  static void fill_zero(Context<T>& ctx, View<S> x) {
-    const std::vector<S> zeros(static_cast<std::size_t>(x.numel()));
-    ops::copy(ctx, View<const S>(zeros.data(), x.shape()), x);
+  static void upload(Context<T>& ctx, const std::vector<S>& values, View<S> to) {
+    ops::copy(ctx, View<const S>(values.data(), to.shape()), to);
+  }
+
+  void make_spans(Context<T>& ctx) {
+    const std::int64_t units = m_.numel() / kParameterUnit;
+    factors_ = Tensor<S>(Shape{2 * units}, ctx.allocator());
+    std::vector<S> factors;
+    for (auto first = slots_.begin(); first != slots_.end();) {
+      auto last = first;  // of the span
+      const auto end = [](const Slot& s) { return s.value.data() + padded_parameter(s.value.numel()); };
+      while (last + 1 != slots_.end() && end(*last) == (last + 1)->value.data()) ++last;
+      const std::int64_t count = (last->value.data() - first->value.data()) + last->value.numel();
+      const std::int64_t span_units = padded_parameter(count) / kParameterUnit;
+      const auto at = static_cast<std::int64_t>(factors.size());
+      for (const bool decay : {false, true})
+        for (auto s = first; s <= last; ++s)
+          factors.insert(factors.end(), static_cast<std::size_t>(padded_parameter(s->value.numel()) / kParameterUnit),
+                         decay ? S(s->group.decays ? 1 : 0) : S(s->group.lr_factor));
+      spans_.push_back({.value = widened(first->value, count),
+                        .average = widened(first->average, count),
+                        .m = widened(first->m, count),
+                        .v = widened(first->v, count),
+                        .rounded = widened(first->rounded, count),
+                        .gradient = widened(first->gradient, count),
+                        .factors = factors_.view().slice(0, at, 2 * span_units).reshape({2, span_units})});
+      first = last + 1;
+    }
+    upload(ctx, factors, factors_.view());
+    squares_ = Tensor<double>(Shape{static_cast<std::int64_t>(spans_.size())}, ctx.allocator());
+    host_squares_.resize(spans_.size());
+  }
+
+  /// The view and what follows it in its buffer.
+  template <class X>
+  static View<X> widened(const View<X>& x, std::int64_t count) {
+    return x ? View<X>(x.data(), Shape{count}, x.device()) : x;
   }
 
   OptimizerOptions options_;
   std::vector<Slot> slots_;
-  Tensor<S> m_, v_;
+  std::vector<Span> spans_;
+  Tensor<S> m_, v_, factors_;
   Tensor<double> squares_;
   std::vector<double> host_squares_;
   std::int64_t updates_ = 0;

@@ -13,6 +13,7 @@ struct AdamWCase {
   double lr = 1e-3, weight_decay = 0, gradient_scale = 1, correction1 = 1, correction2 = 1;
   bool rounded = false;
   double average_decay = -1;  // below 0: no average
+  bool factors = false;
 
   std::string name() const { return detrack::detail::concat("adamw ", n, " lr ", lr, " decay ", weight_decay); }
   template <class T>
@@ -26,6 +27,7 @@ struct AdamWCase {
                     .v = m.over("v", m.in("v before", {n}, squares)),
                     .rounded = m.out("rounded", {n}).only_if(rounded),
                     .average = m.sum("average", {n}).only_if(average_decay >= 0),
+                    .factors = m.in("factors", {2, (n + 63) / 64}).only_if(factors),
                     .lr = lr,
                     .weight_decay = weight_decay,
                     .gradient_scale = gradient_scale,
@@ -43,7 +45,10 @@ inline std::vector<AdamWCase> adamw_cases() {
            .correction1 = 0.271,
            .correction2 = 2e-3,
            .rounded = true,
-           .average_decay = 0.75},
+           .average_decay = 0.75,
+           .factors = true},
+          {.n = 200, .lr = 0.1, .weight_decay = 0.05, .factors = true},
+          {.n = 10000, .lr = 0.1, .weight_decay = 0.05, .rounded = true, .average_decay = 0.5, .factors = true},
           {},
           {.n = 16, .average_decay = 0.5},
           {.n = 24, .rounded = true},

@@ -17,7 +17,9 @@ void run(const AdamW<T>& op) {
     const S v = S(op.beta2) * op.v(i) + S(1 - op.beta2) * g * g;
     const S step = (m / S(op.correction1)) / (sqrt(v / S(op.correction2)) + S(op.eps));
     op.m(i) = m, op.v(i) = v;
-    const S moved = value - S(op.lr) * (S(op.weight_decay) * value + step);
+    S lr = S(op.lr), decay = S(op.weight_decay);
+    if (op.factors) lr = lr * op.factors(0, i / op.kUnit), decay = decay * op.factors(1, i / op.kUnit);
+    const S moved = value - lr * (decay * value + step);
     op.value(i) = moved;
     if (op.rounded) op.rounded(i) = T(moved);
     if (op.average) op.average(i) = S(op.average_decay) * op.average(i) + S(1 - op.average_decay) * moved;
