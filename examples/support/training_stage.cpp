@@ -87,7 +87,11 @@ class BatchStage : public Stage<Run> {
       loader_.emplace(this->run_.config(), draw_, this->parts_.images,
                       this->parts_.loader(templates_, this->run_.context().backend().host_allocator()),
                       static_cast<std::uint64_t>(this->run_.step() * passes));
-    for (std::int64_t i = 0; i < passes; ++i) this->run_.pass(loader_->next());
+    for (std::int64_t i = 0; i < passes; ++i) {
+      const Batch* const batch = next_ ? next_ : &loader_->next();
+      next_ = &loader_->next();
+      this->run_.pass(*batch, next_);
+    }
     return this->run_.update();
   }
   double waited() const override { return loader_ ? loader_->waited() : 0; }
@@ -103,6 +107,7 @@ class BatchStage : public Stage<Run> {
   Draw draw_;
   std::int64_t templates_;
   std::optional<BatchLoader> loader_;
+  const Batch* next_ = nullptr;  ///< of the loader
 };
 
 /// Weights bring their configuration; the run's must agree in everything but what earlier stages leave in it.

@@ -46,11 +46,12 @@ class BatchLoader {
         images_(std::move(images)),
         options_(options),
         next_task_(first * static_cast<std::uint64_t>(options.batch)),
+        oldest_(first),
         wanted_(first) {
     if (options.batch < 1 || options.threads < 1 || options.ahead < 1)
       fail(ErrorCode::argument, "BatchLoader: batch, threads, ahead: expected at least 1, got ", options.batch, ", ",
            options.threads, ", ", options.ahead);
-    for (int i = 0; i < options.ahead; ++i)
+    for (std::uint64_t i = 0; i + 1 < static_cast<std::uint64_t>(options.ahead) + kHeld; ++i)
       slots_.push_back({Batch(config, options.batch, options.templates, options.pixels), options.batch, {}});
     try {
       for (int i = 0; i < options.threads; ++i) threads_.emplace_back([this] { work(); });
@@ -63,18 +64,18 @@ class BatchLoader {
   BatchLoader& operator=(const BatchLoader&) = delete;
   ~BatchLoader() { stop(); }
 
-  /// The next batch, in order; it stays until the following call. Errors: io, where no attempt at a sample has worked.
+  /// The next batch, in order; it stays until the call after the following one, so that it can be on its way to a device while
+  /// the one before is trained on. Errors: io, where no attempt at a sample has worked.
   const Batch& next() {
     const auto begin = std::chrono::steady_clock::now();
     std::unique_lock lock(mutex_);
-    if (taken_) {
-      slot_of(wanted_).left = options_.batch;
-      slot_of(wanted_).failure = nullptr;
-      ++wanted_;
+    if (wanted_ - oldest_ == kHeld) {
+      slot_of(oldest_).left = options_.batch;
+      slot_of(oldest_).failure = nullptr;
+      ++oldest_;
       changed_.notify_all();
     }
-    taken_ = true;
-    Slot& slot = slot_of(wanted_);
+    Slot& slot = slot_of(wanted_++);
     changed_.wait(lock, [&] { return slot.left == 0; });
     if (slot.failure) std::rethrow_exception(slot.failure);
     waited_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
@@ -97,6 +98,7 @@ class BatchLoader {
     std::exception_ptr failure{};
   };
   static constexpr int kAttempts = 20;
+  static constexpr std::uint64_t kHeld = 2;  ///< batches that next() has given and that stay
 
   Slot& slot_of(std::uint64_t batch) { return slots_[batch % slots_.size()]; }
 
@@ -117,7 +119,7 @@ class BatchLoader {
       std::uint64_t task;
       {
         std::unique_lock lock(mutex_);
-        changed_.wait(lock, [&] { return stop_ || next_task_ / B < wanted_ + slots_.size(); });
+        changed_.wait(lock, [&] { return stop_ || next_task_ / B < oldest_ + slots_.size(); });
         if (stop_) return;
         task = next_task_++;
       }
@@ -194,8 +196,9 @@ class BatchLoader {
   std::condition_variable changed_;
   std::vector<Slot> slots_;
   std::uint64_t next_task_;  ///< number of the sample that the next idle thread makes
-  std::uint64_t wanted_;     ///< number of the batch that next() gives, or has given
-  bool taken_ = false, stop_ = false;
+  std::uint64_t oldest_;     ///< number of the oldest batch that stays
+  std::uint64_t wanted_;     ///< number of the batch that next() gives
+  bool stop_ = false;
   std::map<std::string, std::int64_t> problems_;
   double waited_ = 0;
   std::vector<std::thread> threads_;

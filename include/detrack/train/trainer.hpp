@@ -29,12 +29,15 @@ class Trainer : public Updater<T, DeTrack> {
   Trainer(DeTrack<stat_t<T>> start, Context<T> ctx, const TrainOptions& options)
       : Trainer(std::move(start), std::move(ctx), options, parse_stage(options.stage)) {}
 
-  /// Forward, losses and backward for one batch; its gradients are added to those of earlier passes. Errors: argument (a
-  /// batch of another size).
-  void pass(const Batch& batch) {
-    if (batch.size() != this->options_.batch)
-      fail(ErrorCode::argument, "Trainer::pass: batch: expected ", this->options_.batch, " samples, got ", batch.size());
-    upload(batch);
+  /// Forward, losses and backward for one batch; its gradients are added to those of earlier passes. `next`, if it is known,
+  /// travels to the device meanwhile: it must stay as it is until its own pass, which must be the next one. Errors: argument
+  /// (a batch of another size).
+  void pass(const Batch& batch, const Batch* next = nullptr) {
+    for (const Batch* one : {&batch, next})
+      if (one && one->size() != this->options_.batch)
+        fail(ErrorCode::argument, "Trainer::pass: batch: expected ", this->options_.batch, " samples, got ", one->size());
+    receive(batch);
+    if (next) send_ahead(*next);
     if (stage_ == Stage::iou)
       pass_iou(batch);
     else
@@ -43,7 +46,7 @@ class Trainer : public Updater<T, DeTrack> {
 
   /// Boxes of the weights as they are, for a batch whose starts are its `prior`s; no gradients. What rollouts are made of.
   const std::vector<CropBox>& predict(const Batch& batch) {
-    upload(batch);
+    receive(batch);
     upload_boxes(batch.prior, in_.start_box.view());
     this->model_.forward(this->ctx_, inputs(), out_.views());
     download_boxes();
@@ -126,9 +129,32 @@ class Trainer : public Updater<T, DeTrack> {
     if (shape_.trajectory == 0) in.trajectory = {};
     return in;
   }
+  /// Pixels are on the device already where send_ahead() has been told of the batch.
+  void receive(const Batch& batch) {
+    if (ahead_) this->ctx_.join_side();
+    if (std::exchange(ahead_, nullptr) != &batch) return upload(batch);
+    std::swap(in_.search, search_ahead_);
+    std::swap(in_.templates, templates_ahead_);
+    upload_trajectory(batch);
+  }
+  void send_ahead(const Batch& batch) {
+    if (!this->ctx_.backend().runs_side_by_side()) return;
+    if (!search_ahead_) {
+      search_ahead_ = Tensor<T>(in_.search.shape(), this->ctx_.allocator());
+      templates_ahead_ = Tensor<T>(in_.templates.shape(), this->ctx_.allocator());
+    }
+    this->ctx_.begin_side();
+    pixels_.upload(this->ctx_, batch.search.view(), search_ahead_.view());
+    pixels_.upload(this->ctx_, batch.templates.view(), templates_ahead_.view());
+    this->ctx_.end_side();
+    ahead_ = &batch;
+  }
   void upload(const Batch& batch) {
     pixels_.upload(this->ctx_, batch.search.view(), in_.search.view());
     pixels_.upload(this->ctx_, batch.templates.view(), in_.templates.view());
+    upload_trajectory(batch);
+  }
+  void upload_trajectory(const Batch& batch) {
     if (shape_.trajectory > 0) upload_boxes(batch.trajectory, in_.trajectory.view());
   }
   void upload_boxes(const std::vector<CropBox>& boxes, View<double> to) {
@@ -147,6 +173,8 @@ class Trainer : public Updater<T, DeTrack> {
   InputBuffers<T> in_;
   OutputBuffers<T> out_;
   PixelUpload<T> pixels_;
+  const Batch* ahead_ = nullptr;  ///< its pixels are, or will be, in the following two
+  Tensor<T> search_ahead_, templates_ahead_;
   Tensor<T> dimage_;
   Tensor<stat_t<T>> drop_path_;
   TrainingPass<T> pass_;
