@@ -164,7 +164,7 @@ class Comparison:
             return
 
         def one(cell):
-            worker = cuda_worker.Worker(self.device, threads=2)
+            worker = cuda_worker.Worker(self.device, threads=3)
             try:
                 worker.ask(min(300, self.left() / 2), "figure", *cell, self.device, True, self.cudnn_first(*cell), True)
             finally:

@@ -14,6 +14,11 @@ def synchronize(device):
         torch.cuda.synchronize()
 
 
+def release(device):
+    if device == "cuda":
+        torch.cuda.empty_cache()
+
+
 def own_stream(device):
     """Where all of a row happens, building its autograd graph too: backward passes run on the streams of their forward ones, and
     a capture must not depend on the default stream."""
@@ -30,7 +35,8 @@ def captured(work, stream):
         with torch.cuda.graph(graph, stream=stream):
             work()
     except Exception as error:
-        raise CaptureError(f"cannot be captured: {error}") from error
+        cause = error.__context__ or error  # ending a broken capture is an error too, and hides the first
+        raise CaptureError(f"cannot be captured: {type(cause).__name__}: {cause}") from error
     return graph.replay
 
 
@@ -66,3 +72,24 @@ def time_runs(calls, device, stream, runs=32, graph=True):
             call()
     synchronize(device)
     return medians(captured(work, stream) if graph else work, device, runs, 0.3)
+
+
+def time_steps(step, device, stream, graph, blocks=12, block=5):
+    """Seconds of a step, for each of some blocks of steps: the GPU is waited for after a block, not after a step."""
+    if device != "cuda":
+        blocks = block = 1
+    for _ in range(5 if device == "cuda" else 1):  # compiles; a compiled training step compiles twice
+        step()
+    synchronize(device)
+    if graph and device == "cuda":
+        step = captured(step, stream)
+        step()
+        synchronize(device)
+    times = []
+    for _ in range(blocks):
+        begin = time.perf_counter()
+        for _ in range(block):
+            step()
+        synchronize(device)
+        times.append((time.perf_counter() - begin) / block)
+    return times

@@ -2,6 +2,7 @@
 import contextlib
 import gc
 import multiprocessing
+import os
 import time
 import traceback
 import warnings
@@ -67,15 +68,42 @@ def figure(row, variant, device, graph, cudnn_first, only_compile):
         return cuda_timing.time_runs([s.call for s in sets], device, stream, max(32, len(sets)), graph)
 
 
+def training(preset, batch, variant, device, cudnn_first):
+    import torch
+
+    import cuda_operations
+    import cuda_timing
+    import pytorch_training
+
+    compiled = variant in ("compile", "graph")
+    key = preset, batch, compiled, cudnn_first
+    if key not in KEPT:
+        KEPT.clear()
+        gc.collect()
+        cuda_timing.release(device)
+        torch._dynamo.reset()
+    with cuda_operations.attention_order(cudnn_first):
+        if key not in KEPT:
+            stream = cuda_timing.own_stream(device)
+            with torch.cuda.stream(stream) if stream else contextlib.nullcontext():
+                KEPT[key] = stream, pytorch_training.step_of(preset, batch, device, compiled)
+        stream, step = KEPT[key]
+        with torch.cuda.stream(stream) if stream else contextlib.nullcontext():
+            return {"rates": [batch / s for s in cuda_timing.time_steps(step, device, stream, variant == "graph")]}
+
+
+KEPT = {}  # the last training step: what "compile" compiled is what "graph" captures
+
+
 def serve(pipe, device, threads):
+    if threads:
+        os.environ["TORCHINDUCTOR_COMPILE_THREADS"] = str(threads)
     import torch
 
     import cuda_timing
 
-    if threads:
-        torch.set_num_threads(threads)
     torch.backends.cudnn.benchmark = True
-    tasks = {"about": about, "check_model": check_model, "figure": figure}
+    tasks = {"about": about, "check_model": check_model, "figure": figure, "training": training}
     while True:
         name, arguments = pipe.recv()
         with warnings.catch_warnings(record=True) as warned:
@@ -93,15 +121,15 @@ def serve(pipe, device, threads):
                 answer["usable"] = not answer["capture"]
             except Exception:
                 answer["usable"] = False
-        if device == "cuda" and answer.get("usable", True):
-            torch.cuda.empty_cache()
+        if answer.get("usable", True):
+            cuda_timing.release(device)
         pipe.send(answer)
 
 
 class Worker:
     """Starts when it is first asked, and again after a loss."""
 
-    def __init__(self, device, threads=0):
+    def __init__(self, device, threads=0):  # 0: as many as there are
         self.device, self.threads, self.process = device, threads, None
 
     def start(self):
