@@ -26,7 +26,8 @@ def chosen(a):
 def driver():
     try:
         query = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader", "--id=0"]
-        return subprocess.run(query, check=True, capture_output=True, text=True).stdout.strip()
+        said = subprocess.run(query, check=True, capture_output=True, text=True).stdout.strip()
+        return said.replace(", ", ", driver ", 1)
     except (OSError, subprocess.CalledProcessError):
         return "unknown: no nvidia-smi"
 
@@ -163,15 +164,23 @@ class Comparison:
         if jobs < 2 or self.model_is_wrong:
             return
 
-        def one(cell):
-            worker = cuda_worker.Worker(self.device, threads=3)
+        print(f"compiling {len(cells)} models, {jobs} at once", flush=True)
+        workers = [cuda_worker.Worker(self.device, threads=3) for _ in cells]
+
+        def one(cell, worker):
             try:
                 worker.ask(min(300, self.left() / 2), "figure", *cell, self.device, True, self.cudnn_first(*cell), True)
             finally:
                 worker.stop()
 
         with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-            list(pool.map(one, cells))
+            try:
+                list(pool.map(one, cells, workers))
+            except BaseException:  # interrupted: the threads end when their processes do
+                pool.shutdown(wait=False, cancel_futures=True)
+                for worker in workers:
+                    worker.stop()
+                raise
 
     def run(self):
         """Exit status."""

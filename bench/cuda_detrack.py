@@ -9,8 +9,8 @@ import time
 SILENCE = 120  # seconds without a line after which bench_cuda is taken to hang; a large model takes long to initialise
 
 
-def lines_of(process, until):
-    """Yields lines, and None at the end; errors: TimeoutError."""
+def lines_of(process, until, silence):
+    """Yields lines until there are no more. Errors: TimeoutError."""
     lines = queue.Queue()
 
     def read():
@@ -20,11 +20,11 @@ def lines_of(process, until):
 
     threading.Thread(target=read, daemon=True).start()
     while True:
-        patience = min(SILENCE, until - time.monotonic())
+        patience = min(silence, until - time.monotonic())
         try:
             line = lines.get(timeout=max(0, patience))
         except queue.Empty:
-            raise TimeoutError("no line in %d s" % SILENCE if patience == SILENCE else "time limit") from None
+            raise TimeoutError(f"no line in {silence} s" if patience == silence else "time limit") from None
         if line is None:
             return
         yield line
@@ -44,25 +44,36 @@ def pattern_of(names):
     return "^(" + "|".join(re.sub(r"([.(){}\[\]^$*+?\\|])", r"\\\1", name) for name in names) + ")$"
 
 
+def none_of(names, why, note):
+    for name in names:
+        note(name, why)
+    return why
+
+
 def measure(program, names, until, check, note):
     """Runs bench_cuda for the rows `names`, in its own order; calls note(row, figures or reason) for each. A row that it dies at
     is noted, and it is started again for those behind. Returns what it says of itself."""
-    left, about = list(names), ""
+    left, about, fruitless = list(names), "", 0
     while left:
-        begun = False
+        before, begun = len(left), False
         command = [str(program), "--rows", pattern_of(left), *([] if check else ["--no-check"])]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        try:
+            process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        except OSError as error:
+            return none_of(left, f"bench_cuda cannot be started: {error}", note)
         errors = []
         reader = threading.Thread(target=lambda: errors.extend(process.stderr), daemon=True)
         reader.start()
         try:
-            for line in lines_of(process, until):
+            for line in lines_of(process, until, 600 if check else SILENCE):
                 if line.startswith("# "):
                     about, begun = line[2:].strip(), True
                 found = parsed(line)
                 if found and found[0] in left:
                     left.remove(found[0])
                     note(*found)
+                if not left:  # it would go on to what trackers need
+                    return about
             process.wait()
             why = f"bench_cuda ended with {process.returncode}: {' '.join(errors[-1:]).strip()}".replace("|", "/")
         except TimeoutError as error:
@@ -71,9 +82,10 @@ def measure(program, names, until, check, note):
             process.kill()
             process.wait()
         reader.join(1)
-        if left and (time.monotonic() >= until or not begun):  # without its first line it would fail at every row
-            for name in left:
-                note(name, why)
+        fruitless = fruitless + 1 if len(left) == before else 0
+        # A GPU that is not there or not well again would fail at every row.
+        if time.monotonic() >= until or fruitless == 3 or (process.returncode == 2 and not begun):
+            none_of(left, why, note)
             return about
         if left:
             note(left.pop(0), why)
