@@ -156,12 +156,12 @@ class Comparison:
             if not answer["capture"]:
                 break
             mark = {"mark": "*", "why": answer["failed"]}
-        return answer["failed"]
+        return answer["failed"] if self.left() > 0 else "time limit"
 
     def compile_ahead(self, cells):
         """Fills the compiler's cache on disk from several processes at once; whatever fails here is told when it is timed."""
         jobs = min(self.a.compile_jobs, len(cells))
-        if jobs < 2 or self.model_is_wrong:
+        if jobs < 2 or self.model_is_wrong or self.left() < 30:
             return
 
         print(f"compiling {len(cells)} models, {jobs} at once", flush=True)

@@ -13,7 +13,7 @@ ATTENTION = ("flash", "cudnn")
 MODEL = ("eager", "eager_cudnn", "compile")
 COMPILED = ("compile", "autotune")
 VARIANTS = (*ATTENTION, *MODEL, "autotune")
-QUICK = (r"^attention(, with lse| backward)?/tokens (448|1008|4096|8192),.*/warm$|^attention/detrack-[tb]256/batch 32/warm$"
+QUICK = (r"^attention(, with lse| backward)?/tokens (448|1008|4096|8192),.*/warm$|^attention/detrack-(t256|b256|b384)/batch 32/warm$"
          r"|^(denoising attention|layer norm|mlp fc., \w+|linear backward fc1)/detrack-b256/batch 32/warm$"
          r"|^forward/detrack-[tsb]256/batch (1|16)$")
 QUICK_COMPILED = ("forward/detrack-t256/batch 1", "forward/detrack-b256/batch 1", "forward/detrack-b256/batch 16")
