@@ -146,7 +146,7 @@ class Worker:
             self.process = None
 
     def send(self, task, *arguments):
-        if not self.process:
+        if not self.process or not self.process.is_alive():
             self.start()
         self.pipe.send((task, arguments))
 
