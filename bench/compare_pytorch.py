@@ -37,7 +37,7 @@ def arguments():
     p.add_argument("--out", type=pathlib.Path, default=HERE / "results", help="folder of the result files")
     p.add_argument("--no-save", action="store_true", help="print only")
     gpu = p.add_argument_group("with --device cuda")
-    gpu.add_argument("--quick", action="store_true", help="only the rows that tell most; about 3 minutes")
+    gpu.add_argument("--quick", action="store_true", help="only the rows that tell most, which is meant to take 3 minutes")
     gpu.add_argument("--time-limit", type=float, metavar="SECONDS", help="stop cleanly then; what is not measured is told")
     gpu.add_argument("--check", action="store_true", help="let bench_cuda compare its operations with the CPU first: minutes")
     gpu.add_argument("--detrack", type=pathlib.Path, metavar="FILE", help="take detrack's figures from what bench_cuda --json wrote")
