@@ -7,6 +7,7 @@ import os
 import pathlib
 import platform
 import re
+import signal
 import statistics
 import subprocess
 import sys
@@ -14,31 +15,64 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent
+sys.path.insert(0, str(HERE))
+
+import cuda_rows  # noqa: E402: beside this file
 
 
 def arguments():
-    p = argparse.ArgumentParser(description=__doc__)
+    p = argparse.ArgumentParser(
+        description=__doc__, epilog="Exit status: 0; 1 if something is wrong, missing or could not be timed of detrack; 2 if "
+        "arguments cannot be used or there is no GPU. What PyTorch cannot do on a GPU is told in the table.")
+    p.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="cuda: bench_cuda's rows; see README.md (default cpu)")
     p.add_argument("--threads", type=int, default=0, help="of both; 0: all of the machine's (default)")
     p.add_argument("--rounds", type=int, default=5, help="turns that each contestant gets at a row (default 5)")
     p.add_argument("--rows", default="", help="only the rows in which this regular expression is found")
-    p.add_argument("--variants", default="eager,compile,onednn,aot", help="of PyTorch: eager, compile, autotune, onednn, aot (see README.md)")
+    p.add_argument("--variants", help="of PyTorch: eager, compile, autotune, onednn, aot (default: all but autotune); with cuda "
+                   "flash, cudnn, eager, eager_cudnn, compile, autotune (default: all); see README.md")
     p.add_argument("--min-time", type=float, default=0.2, help="seconds that a turn lasts at least (default 0.2)")
-    p.add_argument("--device", default="cpu", help="cpu")
-    p.add_argument("--bench-dir", type=pathlib.Path, default=ROOT / "build/release/bench", help="where bench_ops and bench_model are")
+    p.add_argument("--bench-dir", type=pathlib.Path, help="where bench_ops and bench_model, or bench_cuda, are (default "
+                   "build/release/bench, with cuda build/cuda/bench)")
     p.add_argument("--golden", type=pathlib.Path, default=ROOT / "tests/data/tiny.safetensors", help="what PyTorch's model must reproduce")
     p.add_argument("--out", type=pathlib.Path, default=HERE / "results", help="folder of the result files")
     p.add_argument("--no-save", action="store_true", help="print only")
+    gpu = p.add_argument_group("with --device cuda")
+    gpu.add_argument("--quick", action="store_true", help="only the rows that tell most, which is meant to take 3 minutes")
+    gpu.add_argument("--time-limit", type=float, metavar="SECONDS", help="stop cleanly then; what is not measured is told")
+    gpu.add_argument("--check", action="store_true", help="let bench_cuda compare its operations with the CPU first: minutes")
+    gpu.add_argument("--detrack", type=pathlib.Path, metavar="FILE", help="take detrack's figures from what bench_cuda --json wrote")
+    gpu.add_argument("--only-pytorch", action="store_true", help="no figures of detrack")
+    gpu.add_argument("--compile-jobs", type=int, default=5, help="models that are compiled at once, before they are timed (default 5)")
+    gpu.add_argument("--rehearse", action="store_true", help="PyTorch on the CPU, once each: tests this program, times nothing")
     a = p.parse_args()
-    if a.device != "cpu":
-        sys.exit(f"--device {a.device}: not yet: detrack has no such backend; use --device cpu")
-    for program in ("bench_ops", "bench_model"):
-        if not (a.bench_dir / program).exists():
-            sys.exit(f"{a.bench_dir / program} is missing: cmake --preset release && cmake --build --preset release")
+    cuda = a.device == "cuda"
+    a.bench_dir = a.bench_dir or ROOT / "build" / ("cuda" if cuda else "release") / "bench"
+    preset = "cuda" if cuda else "release"
+    for program in ("bench_cuda",) if cuda else ("bench_ops", "bench_model"):
+        if not (a.bench_dir / program).exists() and not a.only_pytorch and not a.detrack:
+            sys.exit(f"{a.bench_dir / program} is missing: cmake --preset {preset} && cmake --build --preset {preset}")
+    if a.detrack and not a.detrack.exists():
+        sys.exit(f"--detrack: {a.detrack} is missing")
     if not a.golden.exists():
         sys.exit(f"{a.golden} is missing: --golden names a golden file (tests/data has some)")
     a.threads = a.threads or len(os.sched_getaffinity(0))
+    if not a.variants:
+        a.variants = ",".join(cuda_rows.VARIANTS) if cuda else "eager,compile,onednn,aot"
     a.variants = a.variants.split(",")
     return a
+
+
+def main_on_gpu(a):
+    """Exit status."""
+    import cuda_comparison
+
+    if unknown := set(a.variants) - set(cuda_rows.VARIANTS):
+        sys.exit(f"--variants: expected some of {', '.join(cuda_rows.VARIANTS)}, got {', '.join(unknown)}")
+    comparison = cuda_comparison.Comparison(a, ROOT)
+    if not comparison.rows:
+        sys.exit(f"--rows {a.rows}: no such row")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that no process of ours is left behind
+    return comparison.run()
 
 
 class Detrack:
@@ -163,11 +197,12 @@ def save(folder, facts, results, variants):
 
 def main():
     a = arguments()
+    if a.device == "cuda":
+        sys.exit(main_on_gpu(a))
     try:
         import torch
     except ImportError:
         sys.exit(f"PyTorch is missing for {sys.executable}: run this with a Python that has it (pip install torch)")
-    sys.path.insert(0, str(HERE))
     import pytorch_model
     import pytorch_rows
 

@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import random
+import signal
 import statistics
 import subprocess
 import sys
@@ -22,16 +23,42 @@ WARM = 4
 
 
 def arguments():
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--model", default="n128", help="preset without 'detrack-' (default n128)")
-    p.add_argument("--batch", type=int, default=16)
+    p = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="Exit status: 0; 1 if something is wrong or missing, or detrack failed; 2 if arguments cannot be used or there is "
+        "no GPU.\nWhat PyTorch cannot do on a GPU is told in the table.")
+    p.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="of both; see README.md (default cpu)")
+    p.add_argument("--model", help="presets without 'detrack-', with commas between (default n128, with cuda t256,s256)")
+    p.add_argument("--batch", help="sizes, with commas between (default 16, with cuda 64,128)")
     p.add_argument("--threads", type=int, default=0, help="of both; 0: all of the machine's (default)")
     p.add_argument("--rounds", type=int, default=3, help="turns of each (default 3)")
-    p.add_argument("--variants", default="eager,compile", help="of PyTorch")
-    p.add_argument("--train", type=pathlib.Path, default=ROOT / "build/release/examples/train", help="the program")
+    p.add_argument("--variants", help="of PyTorch: eager, compile (default: both); with cuda eager, eager_cudnn, compile, graph "
+                   "(default: all); see README.md")
+    p.add_argument("--train", type=pathlib.Path, help="the program (default build/release/examples/train, with cuda build/cuda/...)")
+    gpu = p.add_argument_group("with --device cuda")
+    gpu.add_argument("--steps", type=int, default=120, help="of the train program; a third of them warms up (default 120)")
+    gpu.add_argument("--metrics", type=pathlib.Path, metavar="FILE", help="take detrack's figures from a run's metrics.jsonl")
+    gpu.add_argument("--only-pytorch", action="store_true", help="no figures of detrack")
+    gpu.add_argument("--time-limit", type=float, metavar="SECONDS", help="stop cleanly then; what is not measured is told")
+    gpu.add_argument("--golden", type=pathlib.Path, default=ROOT / "tests/data/tiny.safetensors", help="what PyTorch's model must reproduce")
+    gpu.add_argument("--out", type=pathlib.Path, default=HERE / "results", help="folder of the result files")
+    gpu.add_argument("--no-save", action="store_true", help="print only")
+    gpu.add_argument("--rehearse", action="store_true", help="PyTorch on the CPU, once each: tests this program, times nothing")
     a = p.parse_args()
-    if not a.train.exists():
-        sys.exit(f"{a.train} is missing: cmake --preset release && cmake --build --preset release")
+    cuda = a.device == "cuda"
+    preset = "cuda" if cuda else "release"
+    a.train = a.train or ROOT / "build" / preset / "examples/train"
+    if not a.train.exists() and not (cuda and (a.metrics or a.only_pytorch)):
+        sys.exit(f"{a.train} is missing: cmake --preset {preset} && cmake --build --preset {preset}")
+    a.models = (a.model or ("t256,s256" if cuda else "n128")).split(",")
+    a.batches = [int(b) for b in (a.batch or ("64,128" if cuda else "16")).split(",")]
+    known = ("eager", "eager_cudnn", "compile", "graph") if cuda else ("eager", "compile")
+    a.variants = a.variants.split(",") if a.variants else known
+    if unknown := set(a.variants) - set(known):
+        p.error(f"--variants: expected some of {', '.join(known)}, got {', '.join(unknown)}")
+    if not cuda and len(a.models) * len(a.batches) > 1 or a.metrics and len(a.models) * len(a.batches) > 1:
+        p.error("one --model and one --batch on the CPU, and with --metrics")
+    a.model, a.batch = a.models[0], a.batches[0]
     a.threads = a.threads or len(os.sched_getaffinity(0))
     return a
 
@@ -46,43 +73,21 @@ def make_pictures(folder):
     (folder / "boxes.tsv").write_text("\n".join(table) + "\n")
 
 
-def turn_of_detrack(a, data, run):
-    """Samples a second of each step after the first ones, and the share of time that they wait for data."""
+def turn_of_detrack(a, data, run, steps=STEPS, every=1, more=(), limit=None):
+    """Samples a second of every `every` steps after the first ones, and the share of time that they wait for data."""
     command = [a.train, "--config", ROOT / "examples/train/small.json", "--model", f"detrack-{a.model}", "--threads", a.threads,
                "--quiet", "--out", run, "--data", f"videos={data}", "--data", f"boxed={data}", "--data", f"unlabelled={data}",
-               "--set", f"steps={STEPS}", "--set", f"batch={a.batch}", "--set", "log_every=1"]
-    subprocess.run([str(c) for c in command], check=True, capture_output=True)
-    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()][WARM:]
+               "--set", f"steps={steps}", "--set", f"batch={a.batch}", "--set", f"log_every={every}", *more]
+    subprocess.run([str(c) for c in command], check=True, capture_output=True, timeout=limit)
+    return rates_of(run / "metrics.jsonl")
+
+
+def rates_of(metrics):
+    lines = [json.loads(line) for line in metrics.read_text().splitlines()]
+    lines = [line for line in lines if "samples_per_second" in line][WARM:]
+    if not lines:
+        raise ValueError(f"{metrics.name}: expected more than {WARM} lines with samples_per_second")
     return [line["samples_per_second"] for line in lines], statistics.mean(line["data_wait"] for line in lines)
-
-
-def step_of_pytorch(a, variant):
-    import torch
-
-    import pytorch_model as detrack
-
-    torch.manual_seed(1)
-    torch.set_num_threads(a.threads)
-    c, B = detrack.preset(a.model), a.batch
-    model, mean = detrack.DeTrack(c), detrack.DeTrack(c)
-    trained = [p for name, p in model.named_parameters() if not name.startswith("iou.")]
-    averaged = [p.detach() for name, p in mean.named_parameters() if not name.startswith("iou.")]
-    optimizer = torch.optim.AdamW([{"params": [p for p in trained if p.ndim > 1]},
-                                   {"params": [p for p in trained if p.ndim == 1], "weight_decay": 0.0}],
-                                  lr=5e-4, weight_decay=0.02, fused=True)
-    boxes = lambda *shape: torch.tensor([0.3, 0.3, 0.6, 0.7]) + 0.05 * (2 * torch.rand(*shape, 4) - 1)
-    given = (torch.randn(B, 3, c.search_size, c.search_size), torch.randn(B, c.templates, 3, c.template_size, c.template_size),
-             boxes(B), boxes(B, 0), boxes(B), torch.randn(B, 4), torch.full((B,), 300.0), torch.ones(B))
-    loss = torch.compile(model.loss, dynamic=False) if variant == "compile" else model.loss
-
-    def step():
-        optimizer.zero_grad(set_to_none=True)
-        loss(*given)[0].backward()
-        torch.nn.utils.clip_grad_norm_(trained, 1.0)
-        optimizer.step()
-        torch._foreach_lerp_(averaged, [p.detach() for p in trained], 0.001)
-
-    return step
 
 
 def turn_of_pytorch(a, step):
@@ -97,7 +102,17 @@ def turn_of_pytorch(a, step):
 def main():
     a = arguments()
     sys.path.insert(0, str(HERE))
-    steps = {variant: step_of_pytorch(a, variant) for variant in a.variants.split(",")}
+    if a.device == "cuda":
+        import cuda_training
+
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that no process of ours is left behind
+        sys.exit(cuda_training.Comparison(a, ROOT, turn_of_detrack, rates_of, make_pictures).run())
+    import torch
+
+    import pytorch_training
+
+    torch.set_num_threads(a.threads)
+    steps = {variant: pytorch_training.step_of(a.model, a.batch, compiled=variant == "compile") for variant in a.variants}
     for step in steps.values():
         for _ in range(3):  # compiles
             step()

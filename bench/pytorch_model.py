@@ -111,6 +111,13 @@ class DenoisingBlock(nn.Module):
         return image, self.denoise(box, k[:, :, :self.search_tokens], v[:, :, :self.search_tokens])
 
 
+def patch_rows(images, side):
+    """(B, 3, h side, w side) -> (B, h w, 3 side side): the patches as rows of one matrix product, on a GPU faster than the
+    convolution."""
+    x = images.unflatten(3, (-1, side)).unflatten(2, (-1, side))
+    return x.permute(0, 2, 4, 1, 3, 5).flatten(3).flatten(1, 2)
+
+
 class Backbone(nn.Module):
     def __init__(self, c):
         super().__init__()
@@ -123,7 +130,10 @@ class Backbone(nn.Module):
         self.norm = norm(c.width)
 
     def patches(self, images):
-        return self.patch_embed.proj(images).flatten(2).transpose(1, 2)
+        proj = self.patch_embed.proj
+        if not images.is_cuda:
+            return proj(images).flatten(2).transpose(1, 2)
+        return F.linear(patch_rows(images, proj.kernel_size[0]), proj.weight.flatten(1), proj.bias)
 
     def forward(self, search, templates, box):
         batch, count = templates.shape[:2]
@@ -162,7 +172,8 @@ class BoxRefiner(nn.Module):
     def forward(self, box, trajectory, image):
         times = trajectory.shape[1] + 1
         x = torch.cat([trajectory, box[:, None]], 1) + self.time_embed[-times:, None]
-        x, mask = x.flatten(1, 2), self.mask[:4 * times, :4 * times]
+        # Without a trajectory nothing is masked, and attention without a mask may be a faster one.
+        x, mask = x.flatten(1, 2), None if times == 1 else self.mask[:4 * times, :4 * times]
         for layer in self.layers:
             x = layer(x, image, mask)
         return self.norm(x[:, -4:])
@@ -215,9 +226,9 @@ class DeTrack(nn.Module):
     def forward(self, search, templates, start_box, trajectory):
         """What a tracker needs: logits (B, 4, V), image tokens, expected box, confidence."""
         image, _, refined = self.tokens(search, templates, start_box, trajectory)
-        logits = self.similarity(refined)
+        logits = self.similarity(refined).float()
         p = logits.softmax(-1)
-        near = (torch.arange(p.shape[-1]) - p.argmax(-1, keepdim=True)).abs() <= self.config.confidence_window
+        near = (torch.arange(p.shape[-1], device=p.device) - p.argmax(-1, keepdim=True)).abs() <= self.config.confidence_window
         return logits, image, (p * self.centres).sum(-1), (p * near).sum(-1).mean(-1)
 
     def loss(self, search, templates, start_box, trajectory, truth, eps, t, noised, weights=(2.0, 2.0, 1.0)):
@@ -244,7 +255,7 @@ def add_noise(box, eps, t, c):
 
 def step_targets(truth, start, eps, t, noised, depth, c):
     """(L, B, 4): the box that each block is trained towards."""
-    remaining = 1 - torch.arange(1, depth + 1, dtype=torch.float64)[:, None] / depth
+    remaining = 1 - torch.arange(1, depth + 1, dtype=torch.float64, device=truth.device)[:, None] / depth
     truth, start, eps, t = truth.double(), start.double(), eps.double(), t.double()
     straight = truth + remaining[..., None] * (start - truth)
     return torch.where(noised[:, None] > 0, add_noise(truth, eps, t * remaining, c), straight)
@@ -282,12 +293,20 @@ def read_safetensors(path):
     return tensors, metadata
 
 
-def golden_errors(path):
-    """Runs the model on a golden file in float32: {tensor: relative error / bound}, at most 1 where the model is the same."""
+def parameters_to(model, dtype):
+    """Parameters only: the box's expectation is over centres in float32, as detrack's is."""
+    for p in model.parameters():
+        p.data = p.data.to(dtype)
+
+
+def golden_errors(path, device="cpu"):
+    """Runs the model on a golden file in float32: {tensor: relative error / bound}, at most 1 where the model is the same.
+    On a GPU the caller forbids TF32."""
     file, metadata = read_safetensors(path)
+    file = {k: v.to(device) for k, v in file.items()}
     config = Config(**{k: v for k, v in json.loads(metadata["detrack.config"]).items() if k != "name"})
     w = json.loads(metadata["detrack.loss_weights"])
-    model = DeTrack(config)
+    model = DeTrack(config).to(device)
     model.load_state_dict({k.removeprefix("param."): v for k, v in file.items() if k.startswith("param.")})
     given = [file["in." + k] for k in ("search", "templates", "start_box", "trajectory")]
     aims = [file["in." + k] for k in ("gt_box", "eps", "t", "noised")]
