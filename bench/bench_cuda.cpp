@@ -114,6 +114,7 @@ class Bench {
                 ctx_.describe().c_str(), 1e-12 * product_rate_, 1e-6 * static_cast<double>(n * n) * sizeof(T),
                 1e-9 * copy_rate_);
     std::printf("| row | us | p95 us | TFLOP/s | %% of cuBLAS | GB/s | %% of copy |\n|---|---:|---:|---:|---:|---:|---:|\n");
+    std::fflush(stdout);
   }
 
   /// `make(arrays)` makes the operation, for this context and for the reference. Warm: one set of arguments again and again;
@@ -160,6 +161,10 @@ class Bench {
 
   /// update() of `targets` targets in a decoded 1920 x 1080 frame: in the GPU's memory, and in the host's.
   void tracker(const Config& config, std::int64_t targets) {
+    const auto row_of = [&](bool on_device) {
+      return "update/" + config.name + "/targets " + std::to_string(targets) + (on_device ? "/gpu frame" : "/host frame");
+    };
+    if (!wanted(row_of(true)) && !wanted(row_of(false))) return;
     DeTrack<float> host(config);
     initialise(host, 1);
     std::vector<std::uint8_t> pixels(3 * 1920 * 1080);
@@ -167,8 +172,7 @@ class Bench {
     Tensor<std::uint8_t> resident({static_cast<std::int64_t>(pixels.size())}, ctx_.allocator());
     ops::copy(ctx_, View<const std::uint8_t>(pixels.data(), resident.shape()), resident.view());
     for (const bool on_device : {true, false}) {
-      const std::string row =
-          "update/" + config.name + "/targets " + std::to_string(targets) + (on_device ? "/gpu frame" : "/host frame");
+      const std::string row = row_of(on_device);
       if (!wanted(row)) continue;
       MultiTracker tracker(cuda::network<T>(host, ctx_.device().index));
       ImageView frame = ImageView::packed(on_device ? resident.data() : pixels.data(), 1920, 1080, PixelFormat::rgb);
@@ -211,6 +215,7 @@ class Bench {
     const double error = std::sqrt(difference / norm);
     if (error <= (sizeof(T) == 2 ? 2e-2 : 1e-4)) return true;
     std::printf("| %s | wrong: relative error %.2g | | | | | |\n", row.c_str(), error);
+    std::fflush(stdout);
     return all_right_ = false;
   }
 
