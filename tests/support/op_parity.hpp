@@ -3,11 +3,31 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <string>
 
 #include "tests/support/op_check.hpp"
 #include "tests/support/rounded.hpp"
 
 namespace detrack::test {
+
+/// Runs the reference's backward from what another backend's forward has stored, having noted what its own has: where an
+/// activation's argument is next to 0, the two may round to different sides of a kink, and both be right.
+template <class T>
+struct BackwardFrom {
+  const Memory<T>& stored;
+  std::map<std::string, Array>& forward;
+
+  template <class R, class Ops>
+  void operator()(Context<R>& ctx, Memory<R>& memory, const Ops& ops) const {
+    for (const std::string& name : memory.names(Role::in)) {
+      if (!stored.has(name)) continue;
+      forward.emplace(name, memory.values(name));
+      memory.set(name, stored.values(name).values);
+    }
+    run_all(ctx, ops);
+  }
+};
 
 /// Runs a case on a context of any backend and scalar, and on the reference: in double, or, for bfloat16, in double rounded
 /// at the same points. Each element may differ by `bound` times the largest of its array, which counts as at least
@@ -22,10 +42,12 @@ Verdict matches_reference(const Case& c, Context<T>& ctx, double bound, Layout l
   Memory<T> memory(ctx, layout);
   Memory<R> reference(reference_ctx, layout);
   if (const Verdict verdict = run_case(c, ctx, memory, RunBackward{}); !verdict) return reject(c.name(), ": ", verdict.why);
-  if (const Verdict verdict = run_case(c, reference_ctx, reference, RunBackward{}); !verdict)
+  std::map<std::string, Array> forward;
+  if (const Verdict verdict = run_case(c, reference_ctx, reference, BackwardFrom<T>{memory, forward}); !verdict)
     return reject(c.name(), ": reference: ", verdict.why);
   for (const std::string& name : reference.all_names()) {
-    const Array expected = reference.values(name);
+    const auto noted = forward.find(name);
+    const Array expected = noted != forward.end() ? noted->second : reference.values(name);
     if (expected.values.empty()) continue;
     double largest = 0;
     for (const double x : expected.values)
