@@ -35,10 +35,9 @@ Tensor<float> upright(const Image& image, const CropRegion& region, std::int64_t
 }
 
 Tensor<float> cut(const Image& image, const CropRegion& region, const Distortion& by, std::int64_t size) {
-  DistortedCrop sampler;
   Tensor<float> crop({3, size, size});
   std::fill_n(crop.data(), crop.numel(), -1.0f);  // every pixel must be written
-  sampler(image, region, by, crop.view());
+  crop_distorted(image, region, by, crop.view());
   return crop;
 }
 

@@ -49,7 +49,7 @@ class CropMaker {
     if (recipe.distortion.none())
       cut(*image, recipe.region, crop);
     else
-      distorted_crop_(*image, recipe.region, recipe.distortion, crop);
+      crop_distorted(*image, recipe.region, recipe.distortion, crop);
   }
 
   void cut(const Image& image, const CropRegion& region, View<float> crop) {
@@ -71,7 +71,6 @@ class CropMaker {
   std::shared_ptr<ImageCache> images_;
   Context<float> ctx_ = cpu::make_context<float>({.threads = 1});
   Augmenter augmenter_;
-  DistortedCrop distorted_crop_;
   std::vector<float> patch_;
 };
 
