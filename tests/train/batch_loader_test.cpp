@@ -7,6 +7,7 @@
 
 #include "detrack/train/sampler.hpp"
 #include "tests/support/error_of.hpp"
+#include "tests/train/bright_extent.hpp"
 #include "tests/train/scene.hpp"
 
 using namespace detrack;
@@ -41,7 +42,13 @@ std::vector<float> contents_of(const Batch& batch) {
 }  // namespace
 
 TEST_CASE("batch loader: 1 and 4 threads give the same bits, and batch 3 is the same from the start or by itself") {
-  const Sampler sampler(Scene::data(6), loader_config(), loader_options(), Scene::size);
+  TrainOptions o = loader_options();
+  SUBCASE("as before") {}
+  SUBCASE("turned, blurred and covered") {
+    o.augment.rotation = 0.5, o.augment.aspect = 0.3;
+    o.augment.motion_blur_prob = o.augment.low_resolution_prob = o.augment.foreign_occlusion_prob = 0.5;
+  }
+  const Sampler sampler(Scene::data(6), loader_config(), o, Scene::size);
   std::vector<std::vector<float>> expected;
   {
     BatchLoader loader(loader_config(), sampler, Scene::cache(), {.batch = 4, .templates = 2, .threads = 1, .ahead = 1});
@@ -60,7 +67,7 @@ TEST_CASE("batch loader: 1 and 4 threads give the same bits, and batch 3 is the 
   BatchLoader late(loader_config(), sampler, Scene::cache(), {.batch = 4, .templates = 2, .threads = 3, .ahead = 2}, 3);
   CHECK(late.next().number == 3);
   CHECK_FALSE(expected[2] == expected[3]);
-  const Sampler same(Scene::data(6), loader_config(), loader_options(), Scene::size);
+  const Sampler same(Scene::data(6), loader_config(), o, Scene::size);
   BatchLoader again(loader_config(), same, Scene::cache(), {.batch = 4, .templates = 2, .threads = 2, .ahead = 2}, 3);
   CHECK(contents_of(again.next()) == expected[3]);
 }
@@ -92,6 +99,44 @@ TEST_CASE("batch loader: the target lies at the truth, mirrored or not, and is n
         }
     }
   }
+}
+
+TEST_CASE("batch loader: a turned and stretched target lies at the truth, and in the middle of its templates") {
+  const auto place = [](int number) {
+    Philox rng(11, static_cast<std::uint64_t>(number));
+    return Box{60 + 60 * rng.uniform(), 50 + 40 * rng.uniform(), 30 + 40 * rng.uniform(), 30 + 40 * rng.uniform()};
+  };
+  std::vector<StillImage> images;
+  for (int i = 0; i < 6; ++i) images.push_back({std::to_string(i), {place(i)}});
+  const auto data =
+      std::make_shared<const TrainingData>(std::vector<TrainingSource>{{.name = "ellipses", .images = images}}, 6);
+  const auto cache = std::make_shared<ImageCache>(
+      [&](const std::filesystem::path& path) {
+        return detrack::test::bright_ellipse(240, 200, place(std::stoi(path.string())));
+      },
+      1 << 24);
+  TrainOptions o = loader_options();
+  o.augment = {.flip = 0.5, .grayscale = 0, .brightness = 0, .rotation = 1.5, .aspect = 0.4};
+  Config c = loader_config();
+  c.search_size = 128, c.template_size = 64;
+  BatchLoader loader(c, Sampler(data, c, o, Scene::size), cache, {.batch = 4, .templates = 2, .threads = 2, .ahead = 2});
+  const auto half_way = (140.0 / 255 - c.mean[0]) / c.std[0];
+  int whole = 0;
+  for (int i = 0; i < 20; ++i) {
+    const Batch& batch = loader.next();
+    for (std::int64_t b = 0; b < 4; ++b) {
+      const CropBox& truth = batch.truth[static_cast<std::size_t>(b)];
+      if (std::min({truth[0], truth[1], 1 - truth[2], 1 - truth[3]}) < 0) continue;  // partly out of sight
+      ++whole;
+      const CropBox seen = detrack::test::bright_extent(batch.search.view().select(0, b), half_way);
+      for (std::size_t k = 0; k < 4; ++k) CHECK(std::abs(seen[k] - truth[k]) * 128 < 2);
+      const CropBox fixed = detrack::test::bright_extent(batch.templates.view().select(0, b).select(0, 0), half_way);
+      CHECK(std::abs(fixed[0] + fixed[2] - 1) * 64 < 3);
+      CHECK(std::abs(fixed[1] + fixed[3] - 1) * 64 < 3);
+      CHECK(std::abs(std::sqrt((fixed[2] - fixed[0]) * (fixed[3] - fixed[1])) - 1 / c.template_factor) * 64 < 2);
+    }
+  }
+  CHECK(whole > 40);
 }
 
 TEST_CASE("batch loader: a picture that cannot be read is replaced, named and counted") {

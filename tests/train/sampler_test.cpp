@@ -31,6 +31,11 @@ int frame_of(const std::filesystem::path& file) {
   return std::stoi(file.filename().string());
 }
 
+/// Video or picture.
+std::string whose(const std::filesystem::path& file) {
+  return (file.has_parent_path() ? file.parent_path() : file).string();
+}
+
 ImageSize wide(const std::filesystem::path&) {
   return {320, 240};
 }
@@ -225,6 +230,101 @@ TEST_CASE("sampler: options that are off change nothing, and the number of templ
   o.templates = 4;
   CHECK(error_of(ErrorCode::argument, [&] { Sampler(data, sampler_config(), o, wide); }).find("at most the model's 3") !=
         std::string::npos);
+}
+
+TEST_CASE("sampler: samples of a configuration that knows nothing of newer options stay what they were") {
+  const auto data = data_of({{.name = "videos", .sequences = {moving("a", 50), moving("b", 30)}},
+                             {.name = "pictures", .images = {{"boxed", {{10, 20, 60, 40}}}, {"bare", {}}}}});
+  TrainOptions o = sampler_options();
+  o.stage = "iou";
+  const Sampler sampler(data, sampler_config(), o, wide);
+  double places = 0, boxes = 0, colours = 0;
+  std::uint64_t bits = 0;
+  const auto add = [&](const CropRecipe& crop) {
+    const Photometric& p = crop.photometric;
+    places += crop.region.centre_x + 2 * crop.region.centre_y + crop.region.side;
+    colours += p.gamma + p.gain[1] + p.blur + p.noise;
+    bits ^= p.noise_seed + (p.grayscale ? 1u : 0u) + crop.file.string().size();
+    if (crop.occluder) boxes += crop.occluder->to[0] + 2 * crop.occluder->to[3] + crop.occluder->from_x;
+    CHECK(crop.distortion.none());
+  };
+  for (std::uint64_t i = 0; i < 400; ++i) {
+    const SampleRecipe sample = sampler(i);
+    add(sample.search);
+    for (const CropRecipe& crop : sample.templates) add(crop);
+    for (std::size_t k = 0; k < 4; ++k) boxes += static_cast<double>(k + 1) * (sample.truth[k] + 3 * sample.prior[k]);
+    boxes += (sample.flip ? 1 : 0) + (sample.absent ? 2 : 0);
+  }
+  // What the sampler gave before crops could be turned.
+  CHECK(std::abs(places - 638375.809904978) < 1e-6);
+  CHECK(std::abs(boxes - 9601.264262505) < 1e-6);
+  CHECK(std::abs(colours - 3997.264769241) < 1e-6);
+  CHECK(bits == 12722574362092497838u);
+}
+
+TEST_CASE("sampler: newer options change what they are for and nothing else") {
+  const auto data = data_of({{.name = "videos", .sequences = {moving("a", 60), moving("b", 30)}},
+                             {.name = "pictures", .images = {{"boxed", {{10, 20, 60, 40}}}, {"bare", {}}}}});
+  TrainOptions o = sampler_options();
+  const Sampler before(data, sampler_config(), o, wide);
+  o.augment.rotation = 0.3, o.augment.aspect = 0.2;
+  o.augment.unlabelled_rotation = 1.5, o.augment.unlabelled_aspect = 0.5;
+  o.augment.motion_blur_prob = o.augment.low_resolution_prob = o.augment.foreign_occlusion_prob = 0.5;
+  const Sampler after(data, sampler_config(), o, wide);
+  std::map<std::string, double> turned, stretched;
+  int moved = 0, coarse = 0, hidden = 0;
+  for (std::uint64_t i = 0; i < 600; ++i) {
+    const SampleRecipe one = before(i), two = after(i);
+    CHECK(two == after(i));
+    CHECK(one.flip == two.flip);
+    const std::string kind = two.search.file == "bare" ? "bare" : "labelled";
+    const auto compare = [&](const CropRecipe& a, const CropRecipe& b) {
+      CHECK(a.file == b.file);
+      Photometric p = b.photometric;
+      CHECK(p.motion <= 1.0 / 12);
+      CHECK(p.low_resolution <= 4);
+      moved += p.motion > 0 ? 1 : 0, coarse += p.low_resolution > 1 ? 1 : 0;
+      p.motion = p.motion_direction = 0, p.low_resolution = 1;
+      CHECK(p == a.photometric);
+      turned[kind] = std::max(turned[kind], std::abs(b.distortion.rotation));
+    };
+    compare(one.search, two.search);
+    REQUIRE(one.templates.size() == two.templates.size());
+    for (std::size_t k = 0; k < one.templates.size(); ++k) {
+      compare(one.templates[k], two.templates[k]);
+      CHECK(two.templates[k].distortion.aspect == 0);
+      CHECK_FALSE(two.templates[k].foreign_occluder.has_value());
+    }
+    stretched[kind] = std::max(stretched[kind], std::abs(two.search.distortion.aspect));
+    // The prior is still the middle of the crop, and the crop the right one around it.
+    CHECK(std::abs((two.prior[0] + two.prior[2]) / 2 - 0.5) < 1e-9);
+    CHECK(std::abs((two.prior[1] + two.prior[3]) / 2 - 0.5) < 1e-9);
+    const double w = two.prior[2] - two.prior[0], h = two.prior[3] - two.prior[1], side = two.search.region.side;
+    CHECK(std::abs(side - std::ceil(4 * std::sqrt(w * h) * side - 1e-9)) < 1e-9);
+    if (!two.search.foreign_occluder) continue;
+    ++hidden;
+    const ForeignOccluder& occluder = *two.search.foreign_occluder;
+    CHECK(whose(occluder.file) != whose(two.search.file));
+    const CropBox truth = two.flip ? mirrored(two.truth) : two.truth;  // occluders are of the crop before it is mirrored
+    const auto box = [](const CropBox& c) { return Box{c[0], c[1], c[2] - c[0], c[3] - c[1]}; };
+    const double covered = intersection(box(truth), box(occluder.to)) / box(truth).area();
+    CHECK(covered > 0.05);
+    CHECK(covered <= 0.5 + 1e-9);
+  }
+  CHECK(turned["labelled"] > 0.28);
+  CHECK(turned["labelled"] <= 0.3);
+  CHECK(turned["bare"] > 1.4);
+  CHECK(turned["bare"] <= 1.5);
+  CHECK(stretched["labelled"] > 0.18);
+  CHECK(stretched["labelled"] <= 0.2);
+  CHECK(stretched["bare"] > 0.45);
+  CHECK(stretched["bare"] <= 0.5);
+  CHECK(std::abs(moved - 1200) < 120);
+  CHECK(std::abs(coarse - 1200) < 120);
+  CHECK(std::abs(hidden - 300) < 50);
+  // There is nothing else to cover with.
+  const Sampler alone(data_of({{.name = "videos", .sequences = {moving("a", 60)}}}), sampler_config(), o, wide);
+  for (std::uint64_t i = 0; i < 50; ++i) CHECK_FALSE(alone(i).search.foreign_occluder.has_value());
 }
 
 TEST_CASE("picture sampler: squares inside the picture, of a fifth of it at least") {

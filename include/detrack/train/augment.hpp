@@ -1,4 +1,4 @@
-// Changes crops of pictures: mirroring, colours, blur, noise, covering.
+// Changes crops of pictures: mirroring, colours, blur, resolution, noise, covering.
 #pragma once
 
 #include <algorithm>
@@ -9,6 +9,8 @@
 
 #include "detrack/core/rng.hpp"
 #include "detrack/core/view.hpp"
+#include "detrack/train/low_resolution.hpp"
+#include "detrack/train/motion_blur.hpp"
 #include "detrack/train/sample_recipe.hpp"
 
 namespace detrack {
@@ -27,16 +29,16 @@ class Augmenter {
     if (p.grayscale) to_gray(crop);
     const bool gains = p.gain != std::array<double, 3>{1, 1, 1};
     if (p.gamma != 1 || gains) recolour(crop, p);
+    if (p.motion > 0) motion_blur_(crop, p.motion * static_cast<double>(crop.extent(1)), p.motion_direction);
     if (p.blur > 0) blur(crop, p.blur);
+    if (p.low_resolution > 1) low_resolution_(crop, p.low_resolution);
     if (p.noise > 0) add_noise(crop, p.noise, p.noise_seed);
   }
 
   /// Copies a rectangle of the crop over another one; parts outside are left out.
   void cover(View<float> crop, const Occluder& occluder) {
     const std::int64_t S = crop.extent(1);
-    const auto pixel = [S](double at) {
-      return static_cast<std::int64_t>(std::floor(std::clamp(at, -4.0, 4.0) * static_cast<double>(S) + 0.5));
-    };
+    const auto pixel = [S](double at) { return pixel_of(at, S); };
     const std::int64_t left = pixel(occluder.to[0]), top = pixel(occluder.to[1]);
     const std::int64_t right = std::min(pixel(occluder.to[2]), S), bottom = std::min(pixel(occluder.to[3]), S);
     const std::int64_t dx = pixel(occluder.from_x) - left, dy = pixel(occluder.from_y) - top;
@@ -48,7 +50,28 @@ class Augmenter {
           if (i + dy >= 0 && i + dy < S && j + dx >= 0 && j + dx < S) crop(c, i, j) = before(c, i + dy, j + dx);
   }
 
+  /// Pixels of the square that a foreign occluder's picture fills, at most those of the crop (S, S), at least one.
+  static std::int64_t patch_size(const CropBox& to, std::int64_t S) {
+    const std::int64_t w = pixel_of(to[2], S) - pixel_of(to[0], S), h = pixel_of(to[3], S) - pixel_of(to[1], S);
+    return std::clamp<std::int64_t>(std::max(w, h), 1, S);
+  }
+
+  /// Copies a patch (3, n, n), its left top corner first, into a rectangle of the crop; what does not fit is left out.
+  static void cover(View<float> crop, const CropBox& to, View<const float> patch) {
+    const std::int64_t S = crop.extent(1), n = patch.extent(1), left = pixel_of(to[0], S), top = pixel_of(to[1], S);
+    const std::int64_t right = std::min({pixel_of(to[2], S), left + n, S}),
+                       bottom = std::min({pixel_of(to[3], S), top + n, S});
+    for (std::int64_t c = 0; c < 3; ++c)
+      for (std::int64_t i = std::max<std::int64_t>(top, 0); i < bottom; ++i)
+        for (std::int64_t j = std::max<std::int64_t>(left, 0); j < right; ++j) crop(c, i, j) = patch(c, i - top, j - left);
+  }
+
  private:
+  /// The pixel edge next to a place in crop units; those far outside are brought nearer.
+  static std::int64_t pixel_of(double at, std::int64_t S) {
+    return static_cast<std::int64_t>(std::floor(std::clamp(at, -4.0, 4.0) * static_cast<double>(S) + 0.5));
+  }
+
   /// ITU-R BT.601 luma.
   static void to_gray(View<float> crop) {
     const std::int64_t n = crop.extent(1) * crop.extent(2);
@@ -115,6 +138,8 @@ class Augmenter {
   }
 
   std::vector<float> before_;
+  MotionBlur motion_blur_;
+  LowResolution low_resolution_;
 };
 
 }  // namespace detrack

@@ -15,9 +15,8 @@
 #include <utility>
 #include <vector>
 
-#include "detrack/cpu/backend.hpp"
-#include "detrack/train/augment.hpp"
 #include "detrack/train/batch.hpp"
+#include "detrack/train/crop_maker.hpp"
 #include "detrack/train/image_cache.hpp"
 #include "detrack/train/sample_recipe.hpp"
 
@@ -112,8 +111,7 @@ class BatchLoader {
   }
 
   void work() {
-    auto ctx = cpu::make_context<float>({.threads = 1});
-    Augmenter augmenter;
+    CropMaker crops(config_, images_);
     const auto B = static_cast<std::uint64_t>(options_.batch);
     for (;;) {
       std::uint64_t task;
@@ -126,7 +124,7 @@ class BatchLoader {
       Slot& slot = slot_of(task / B);
       std::exception_ptr failure;
       try {
-        make(ctx, augmenter, task, slot.batch, static_cast<std::size_t>(task % B));
+        make(crops, task, slot.batch, static_cast<std::size_t>(task % B));
       } catch (...) {
         failure = std::current_exception();
       }
@@ -137,16 +135,16 @@ class BatchLoader {
     }
   }
 
-  void make(Context<float>& ctx, Augmenter& augmenter, std::uint64_t index, Batch& batch, std::size_t b) {
+  void make(CropMaker& crops, std::uint64_t index, Batch& batch, std::size_t b) {
     for (int attempt = 0;; ++attempt) {
       SampleRecipe recipe;
       try {
         recipe = draw_(index, attempt);
         const auto at = static_cast<std::int64_t>(b);
-        fill(ctx, augmenter, recipe.search, recipe.flip, batch.search.view().select(0, at));
+        crops(recipe.search, recipe.flip, batch.search.view().select(0, at));
         for (std::size_t i = 0; i < recipe.templates.size(); ++i)
-          fill(ctx, augmenter, recipe.templates[i], recipe.flip,
-               batch.templates.view().select(0, at).select(0, static_cast<std::int64_t>(i)));
+          crops(recipe.templates[i], recipe.flip,
+                batch.templates.view().select(0, at).select(0, static_cast<std::int64_t>(i)));
       } catch (const Error& error) {
         const std::lock_guard lock(mutex_);
         ++problems_[error.what()];
@@ -160,30 +158,6 @@ class BatchLoader {
       batch.absent[b] = recipe.absent;
       batch.names[b] = std::move(recipe.name);
       return;
-    }
-  }
-
-  void fill(Context<float>& ctx, Augmenter& augmenter, const CropRecipe& recipe, bool flip, View<float> crop) {
-    const auto image = images_->get(recipe.file);
-    const CropRegion& region = recipe.region;
-    const Box frame{0, 0, static_cast<double>(image->width()), static_cast<double>(image->height())};
-    if (!(intersection({region.left(), region.top(), region.side, region.side}, frame) > 0))
-      fail(ErrorCode::format, recipe.file.string(), ": expected a box in the picture of ", image->width(), "x",
-           image->height(), " pixels, got one around ", region.centre_x, ",", region.centre_y);
-    ops::run(ctx, CropNormalise<float>{.frame = ImageView(*image).pixels(),
-                                       .left = recipe.region.left(),
-                                       .top = recipe.region.top(),
-                                       .side = recipe.region.side,
-                                       .y = crop});
-    if (recipe.occluder) augmenter.cover(crop, *recipe.occluder);
-    augmenter.apply(crop, recipe.photometric);
-    if (flip) Augmenter::mirror(crop);
-    for (std::int64_t c = 0; c < 3; ++c) {
-      const auto k = static_cast<std::size_t>(c);
-      const auto scale = static_cast<float>(1 / config_.std[k]),
-                 shift = static_cast<float>(-config_.mean[k] / config_.std[k]);
-      float* v = &crop(c, 0, 0);
-      for (std::int64_t i = 0; i < crop.extent(1) * crop.extent(2); ++i) v[i] = scale * v[i] + shift;
     }
   }
 

@@ -56,16 +56,24 @@ struct SamplingOptions {
   }
 };
 
-/// How pictures are changed. Probabilities are per sample (flip, grayscale) or per crop (the rest).
+/// How pictures are changed. Probabilities are per sample (flip, grayscale) or per crop (the rest). What one of them
+/// draws does not depend on the others.
 struct AugmentOptions {
-  double flip = 0.5;          ///< left and right change places in all crops of a sample
-  double grayscale = 0.05;    ///< all crops of a sample lose their colours
-  double brightness = 0.2;    ///< each crop times U(1 - this, 1 + this)
-  double colour = 0;          ///< each channel of a crop times U(1 - this, 1 + this)
-  double gamma = 0;           ///< each crop to the power exp(U(-this, this))
-  double blur_prob = 0;       ///< Gaussian blur of 0.5 to 1.5 pixels of the crop
-  double noise_prob = 0;      ///< Gaussian noise of up to 0.06 of full scale
-  double occlusion_prob = 0;  ///< search: a patch of the same picture covers a part of the target
+  double flip = 0.5;                  ///< left and right change places in all crops of a sample
+  double grayscale = 0.05;            ///< all crops of a sample lose their colours
+  double brightness = 0.2;            ///< each crop times U(1 - this, 1 + this)
+  double colour = 0;                  ///< each channel of a crop times U(1 - this, 1 + this)
+  double gamma = 0;                   ///< each crop to the power exp(U(-this, this))
+  double blur_prob = 0;               ///< Gaussian blur of 0.5 to 1.5 pixels of the crop
+  double noise_prob = 0;              ///< Gaussian noise of up to 0.06 of full scale
+  double occlusion_prob = 0;          ///< search: a patch of the same picture covers a part of the target
+  double motion_blur_prob = 0;        ///< blur along a line of up to 1/12 of the crop's side, in any direction
+  double low_resolution_prob = 0;     ///< the crop as if it had 1.5 to 4 times fewer pixels a side
+  double foreign_occlusion_prob = 0;  ///< search: a part of another picture covers up to half of the target from a side
+  double rotation = 0;                ///< stage pairs, iou: each crop is turned by U(-this, this), radians
+  double aspect = 0;                  ///< stage pairs, iou: the search crop is stretched, log of w / h by U(-this, this)
+  double unlabelled_rotation = 0;     ///< in place of `rotation` where a part of a picture without boxes is the target
+  double unlabelled_aspect = 0;       ///< in place of `aspect` there
 
   template <class F>
   void fields(F&& f) {
@@ -77,6 +85,13 @@ struct AugmentOptions {
     f.number("blur_prob", blur_prob, 0, 1);
     f.number("noise_prob", noise_prob, 0, 1);
     f.number("occlusion_prob", occlusion_prob, 0, 1);
+    f.number("motion_blur_prob", motion_blur_prob, 0, 1);
+    f.number("low_resolution_prob", low_resolution_prob, 0, 1);
+    f.number("foreign_occlusion_prob", foreign_occlusion_prob, 0, 1);
+    f.number("rotation", rotation, 0, 3.1416);
+    f.number("aspect", aspect, 0, 2);
+    f.number("unlabelled_rotation", unlabelled_rotation, 0, 3.1416);
+    f.number("unlabelled_aspect", unlabelled_aspect, 0, 2);
   }
 };
 

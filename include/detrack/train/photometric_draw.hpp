@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <numbers>
 
 #include "detrack/core/rng.hpp"
 #include "detrack/train/options.hpp"
@@ -27,6 +28,14 @@ inline Photometric draw_photometric(Philox& rng, const AugmentOptions& options, 
   const auto bits = rng.next();
   p.noise_seed = std::uint64_t{bits[0]} << 32 | bits[1];
   return p;
+}
+
+/// The rest of it, from a stream of its own: what draw_photometric() gives stays what it was before these were there.
+inline void draw_degradation(Philox& rng, const AugmentOptions& options, Photometric& p) {
+  const double motion = draw_between(rng, 1.0 / 64, 1.0 / 12), direction = draw_between(rng, 0, std::numbers::pi),
+               low_resolution = std::exp(draw_between(rng, std::log(1.5), std::log(4)));
+  if (rng.uniform() < options.motion_blur_prob) p.motion = motion, p.motion_direction = direction;
+  if (rng.uniform() < options.low_resolution_prob) p.low_resolution = low_resolution;
 }
 
 }  // namespace detrack

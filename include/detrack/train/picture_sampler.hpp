@@ -23,6 +23,7 @@ class PictureSampler {
       : data_(std::move(data)),
         augment_(options.augment),
         seed_(options.seed ^ stream_of("pictures")),
+        degradation_seed_(options.seed ^ stream_of("picture degradations")),
         size_of_(std::move(size_of)) {}
 
   SampleRecipe operator()(std::uint64_t index, int attempt = 0) const {
@@ -37,6 +38,8 @@ class PictureSampler {
     sample.flip = rng.uniform() < augment_.flip;
     const bool grayscale = rng.uniform() < augment_.grayscale;
     sample.search.photometric = draw_photometric(rng, augment_, grayscale);
+    Philox degradations(degradation_seed_, index * 64 + static_cast<std::uint64_t>(attempt));
+    draw_degradation(degradations, augment_, sample.search.photometric);
     return sample;
   }
 
@@ -54,7 +57,7 @@ class PictureSampler {
 
   std::shared_ptr<const TrainingData> data_;
   AugmentOptions augment_;
-  std::uint64_t seed_;
+  std::uint64_t seed_, degradation_seed_;
   Sampler::SizeOf size_of_;
 };
 

@@ -10,6 +10,7 @@
 
 #include "detrack/core/crop_box.hpp"
 #include "detrack/core/crop_region.hpp"
+#include "detrack/train/distortion.hpp"
 
 namespace detrack {
 
@@ -18,7 +19,10 @@ struct Photometric {
   bool grayscale = false;
   double gamma = 1;                     ///< v to this power: black and white stay
   std::array<double, 3> gain{1, 1, 1};  ///< of red, green, blue; the result is cut to [0, 1]
+  double motion = 0;                    ///< length of the line that is blurred along, crop units
+  double motion_direction = 0;          ///< radians from the x axis
   double blur = 0;                      ///< deviation of the Gaussian, pixels of the crop
+  double low_resolution = 1;            ///< how many times fewer pixels a side the crop seems to have
   double noise = 0;                     ///< deviation, of full scale
   std::uint64_t noise_seed = 0;
 
@@ -33,11 +37,23 @@ struct Occluder {
   bool operator==(const Occluder&) const = default;
 };
 
+/// A part of another picture that hides a part of the target, crop units. `from` is shown in the square as wide as the
+/// longer side of `to`, whose left top corner is that of `to`.
+struct ForeignOccluder {
+  CropBox to{};
+  std::filesystem::path file;
+  CropRegion from;
+
+  bool operator==(const ForeignOccluder&) const = default;
+};
+
 struct CropRecipe {
   std::filesystem::path file;
-  CropRegion region;
+  CropRegion region;  ///< a square of the distorted picture; its centre is a point of the picture as it is
   Photometric photometric;
   std::optional<Occluder> occluder{};
+  std::optional<ForeignOccluder> foreign_occluder{};
+  Distortion distortion{};
 
   bool operator==(const CropRecipe&) const = default;
 };

@@ -7,13 +7,17 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "detrack/core/rng.hpp"
 #include "detrack/image/size.hpp"
 #include "detrack/model/config.hpp"
+#include "detrack/train/distortion_draw.hpp"
+#include "detrack/train/occluder_draw.hpp"
 #include "detrack/train/options.hpp"
 #include "detrack/train/photometric_draw.hpp"
 #include "detrack/train/sample_recipe.hpp"
@@ -36,7 +40,7 @@ class Sampler {
         augment_(options.augment),
         templates_(options.templates > 0 ? options.templates : config.templates),
         negative_prob_(options.stage == "iou" ? options.sampling.negative_prob : 0),
-        seed_(options.seed ^ stream_of("samples")),
+        seed_(options.seed),
         size_of_(std::move(size_of)) {
     if (templates_ > config.templates)
       fail(ErrorCode::argument, "templates: expected at most the model's ", config.templates, ", got ", templates_);
@@ -46,7 +50,11 @@ class Sampler {
 
   /// Sample `index`. `attempt` counts from 0: where the pictures of one cannot be read, the next takes its place.
   SampleRecipe operator()(std::uint64_t index, int attempt = 0) const {
-    Philox rng(seed_, index * 64 + static_cast<std::uint64_t>(attempt));
+    // What came later draws from streams of its own: samples without it stayed what they were.
+    const auto stream = [&](std::string_view name) {
+      return Philox(seed_ ^ stream_of(name), index * 64 + static_cast<std::uint64_t>(attempt));
+    };
+    Philox rng = stream("samples"), distortions = stream("distortions"), degradations = stream("degradations");
     const Target target = draw_target(rng);
     SampleRecipe sample;
     sample.name = target.name;
@@ -55,11 +63,15 @@ class Sampler {
     for (std::size_t i = 0; i < target.templates.size(); ++i) {
       const Place& place = target.templates[i];
       const double jitter = i == 0 && !target.invented ? 0 : sampling_.template_jitter;
-      const Box around = jittered(rng, place.box, jitter, jitter);
-      sample.templates.push_back(
-          {place.file, crop_around(around, config_.template_factor), draw_photometric(rng, augment_, grayscale), {}});
+      const Distortion distortion = draw_distortion(distortions, augment_, target.invented, false);
+      const Box around = jittered(rng, distorted(place.box, distortion), jitter, jitter);
+      sample.templates.push_back(crop_of(place, crop_around(around, config_.template_factor), distortion,
+                                         draw_photometric(rng, augment_, grayscale)));
+      draw_degradation(degradations, augment_, sample.templates.back().photometric);
     }
     Place search = target.search;
+    bool invented = target.invented;
+    std::string whose = target.whose;
     sample.absent = rng.uniform() < negative_prob_;
     if (sample.absent) {
       Target other = draw_target(rng);
@@ -67,15 +79,22 @@ class Sampler {
       sample.absent = other.whose != target.whose;  // nothing but the target's own video or picture may be there
       if (sample.absent) {
         search = other.search;
+        invented = other.invented;
+        whose = other.whose;
         sample.name += " in " + other.name;
       }
     }
-    const Box around = jittered(rng, search.box, sampling_.scale_jitter, sampling_.centre_jitter);
-    sample.search = {
-        search.file, crop_around(around, config_.search_factor), draw_photometric(rng, augment_, grayscale), {}};
-    sample.truth = to_crop(search.box, sample.search.region);
-    sample.prior = to_crop(around, sample.search.region);
-    if (rng.uniform() < augment_.occlusion_prob) sample.search.occluder = occluder(rng, sample.truth);
+    const Distortion distortion = draw_distortion(distortions, augment_, invented, true);
+    const Box seen = distorted(search.box, distortion);
+    const Box around = jittered(rng, seen, sampling_.scale_jitter, sampling_.centre_jitter);
+    const CropRegion region = crop_around(around, config_.search_factor);
+    sample.search = crop_of(search, region, distortion, draw_photometric(rng, augment_, grayscale));
+    draw_degradation(degradations, augment_, sample.search.photometric);
+    sample.truth = to_crop(seen, region);
+    sample.prior = to_crop(around, region);
+    if (rng.uniform() < augment_.occlusion_prob) sample.search.occluder = draw_occluder(rng, sample.truth);
+    if (augment_.foreign_occlusion_prob > 0)
+      sample.search.foreign_occluder = foreign_occluder(stream("foreign occluders"), whose, sample.truth);
     if (sample.flip) {
       sample.truth = mirrored(sample.truth);
       sample.prior = mirrored(sample.prior);
@@ -120,6 +139,24 @@ class Sampler {
     return target;
   }
 
+  /// `region`: a square of the picture distorted about the target's centre.
+  static CropRecipe crop_of(const Place& target, const CropRegion& region, const Distortion& distortion,
+                            Photometric photometric) {
+    return {.file = target.file,
+            .region = in_picture(region, target.box.centre_x(), target.box.centre_y(), distortion),
+            .photometric = photometric,
+            .distortion = distortion};
+  }
+
+  /// None, or a part of another video or picture than the search crop's: the target's own might show the target.
+  std::optional<ForeignOccluder> foreign_occluder(Philox rng, const std::string& whose, const CropBox& truth) const {
+    if (!(rng.uniform() < augment_.foreign_occlusion_prob)) return std::nullopt;
+    Target other = draw_target(rng);
+    for (int draws = 1; draws < kDraws && other.whose == whose; ++draws) other = draw_target(rng);
+    if (other.whose == whose) return std::nullopt;
+    return draw_foreign_occluder(rng, truth, other.search.file, other.search.box);
+  }
+
   /// Template 0, the search frame after it, and between them the dynamic templates in the order of time.
   Target from_video(Philox& rng, const TrainingData::Video& video, Target target) const {
     const auto& usable = video.frames;
@@ -156,17 +193,6 @@ class Sampler {
     const double x = box.centre_x() + draw_between(rng, -reach, reach),
                  y = box.centre_y() + draw_between(rng, -reach, reach);
     return {x - w / 2, y - h / 2, w, h};
-  }
-
-  /// Covers a side of the target up to its middle, with what the crop shows elsewhere.
-  static Occluder occluder(Philox& rng, const CropBox& truth) {
-    const double w = truth[2] - truth[0], h = truth[3] - truth[1];
-    const double cover_w = w * draw_between(rng, 0.2, 0.5), cover_h = h * draw_between(rng, 0.2, 1);
-    const double x = rng.uniform() < 0.5 ? truth[0] : truth[2] - cover_w,
-                 y = draw_between(rng, truth[1], truth[3] - cover_h);
-    return {{x, y, x + cover_w, y + cover_h},
-            draw_between(rng, 0, std::max(1 - cover_w, 0.0)),
-            draw_between(rng, 0, std::max(1 - cover_h, 0.0))};
   }
 
   std::shared_ptr<const TrainingData> data_;

@@ -1,0 +1,96 @@
+// Fewer pixels than a crop has: how a small or distant target looks once it is enlarged.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <vector>
+
+#include "detrack/core/view.hpp"
+
+namespace detrack {
+
+/// Reduces a crop by the mean over areas and enlarges it again, bilinear between pixel centres; at the edges the outermost
+/// pixels go on. Keeps scratch memory between calls.
+class LowResolution {
+ public:
+  /// In place on a crop (3, S, S), planes without gaps: by way of S / factor pixels a side, at least one. `factor` >= 1.
+  void operator()(View<float> crop, double factor) {
+    const std::int64_t S = crop.extent(1);
+    const auto few = static_cast<std::int64_t>(
+        std::clamp(std::floor(static_cast<double>(S) / factor + 0.5), 1.0, static_cast<double>(S)));
+    if (few == S) return;
+    rows_.resize(static_cast<std::size_t>(few * S));
+    small_.resize(static_cast<std::size_t>(few * few));
+    plan(S, few);
+    for (std::int64_t c = 0; c < 3; ++c) {
+      reduce(&crop(c, 0, 0), S, few);
+      enlarge(&crop(c, 0, 0), S, few);
+    }
+  }
+
+ private:
+  /// `share` of small pixel `to` is large pixel `from`.
+  struct Part {
+    std::int64_t to = 0, from = 0;
+    float share = 0;
+  };
+  /// What a large pixel is made of: two small ones, `after` with the weight `right`.
+  struct Taps {
+    std::int64_t before = 0, after = 0;
+    float right = 0;
+  };
+
+  /// Rows and columns have the same.
+  void plan(std::int64_t many, std::int64_t few) {
+    const double size = static_cast<double>(many) / static_cast<double>(few);
+    parts_.clear();
+    for (std::int64_t k = 0; k < few; ++k) {
+      const double begin = static_cast<double>(k) * size, end = std::min(begin + size, static_cast<double>(many));
+      for (auto i = static_cast<std::int64_t>(begin); static_cast<double>(i) < end; ++i) {
+        const double part = std::min(static_cast<double>(i + 1), end) - std::max(static_cast<double>(i), begin);
+        parts_.push_back({k, i, static_cast<float>(part / size)});
+      }
+    }
+    taps_.clear();
+    for (std::int64_t i = 0; i < many; ++i) {
+      const double at = std::max((static_cast<double>(i) + 0.5) / size - 0.5, 0.0);
+      const auto before = std::min(static_cast<std::int64_t>(at), few - 1);
+      taps_.push_back({before, std::min(before + 1, few - 1), static_cast<float>(at - static_cast<double>(before))});
+    }
+  }
+
+  void reduce(const float* v, std::int64_t many, std::int64_t few) {
+    std::fill(rows_.begin(), rows_.end(), 0.0f);
+    for (const Part& part : parts_) {
+      const float* from = v + part.from * many;
+      float* to = rows_.data() + part.to * many;
+      for (std::int64_t j = 0; j < many; ++j) to[j] += part.share * from[j];
+    }
+    std::fill(small_.begin(), small_.end(), 0.0f);
+    for (std::int64_t row = 0; row < few; ++row) {
+      const float* from = rows_.data() + row * many;
+      float* to = small_.data() + row * few;
+      for (const Part& part : parts_) to[part.to] += part.share * from[part.from];
+    }
+  }
+
+  void enlarge(float* v, std::int64_t many, std::int64_t few) {
+    for (std::int64_t row = 0; row < few; ++row) {
+      const float* from = small_.data() + row * few;
+      float* to = rows_.data() + row * many;
+      for (const Taps& t : taps_) *to++ = from[t.before] + t.right * (from[t.after] - from[t.before]);
+    }
+    for (const Taps& t : taps_) {
+      const float *upper = rows_.data() + t.before * many, *lower = rows_.data() + t.after * many;
+      for (std::int64_t j = 0; j < many; ++j) v[j] = upper[j] + t.right * (lower[j] - upper[j]);
+      v += many;
+    }
+  }
+
+  std::vector<Part> parts_;
+  std::vector<Taps> taps_;
+  std::vector<float> rows_, small_;  ///< (few, S) and (few, few)
+};
+
+}  // namespace detrack
