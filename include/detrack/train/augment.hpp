@@ -83,16 +83,19 @@ class Augmenter {
     const std::int64_t n = crop.extent(1) * crop.extent(2);
     // Bytes have 256 values, but bilinear samples have more: the power from a table, linear between its points.
     constexpr int kPoints = 256;
+    std::array<double, kPoints + 2> powers{};
+    for (int k = 0; k < kPoints + 2; ++k)
+      powers[static_cast<std::size_t>(k)] = std::pow(static_cast<double>(k) / kPoints, p.gamma);
     for (std::int64_t c = 0; c < 3; ++c) {
       std::array<float, kPoints + 2> table{};
-      for (int k = 0; k < kPoints + 2; ++k)
-        table[static_cast<std::size_t>(k)] = static_cast<float>(
-            std::min(p.gain[static_cast<std::size_t>(c)] * std::pow(static_cast<double>(k) / kPoints, p.gamma), 1.0));
+      for (std::size_t k = 0; k < table.size(); ++k)
+        table[k] = static_cast<float>(std::min(p.gain[static_cast<std::size_t>(c)] * powers[k], 1.0));
+      const float* points = table.data();
       float* v = crop.data() + c * n;
       for (std::int64_t i = 0; i < n; ++i) {
         const float at = v[i] * kPoints;
-        const auto k = static_cast<std::size_t>(std::clamp(at, 0.0f, float{kPoints}));
-        v[i] = table[k] + (at - static_cast<float>(k)) * (table[k + 1] - table[k]);
+        const auto k = static_cast<std::int32_t>(std::min(std::max(at, 0.0f), float{kPoints}));  // 32 bits: in vectors
+        v[i] = points[k] + (at - static_cast<float>(k)) * (points[k + 1] - points[k]);
       }
     }
   }
@@ -106,20 +109,28 @@ class Augmenter {
     for (int k = -radius; k <= radius; ++k)
       weights.push_back(static_cast<float>(std::exp(-k * k / (2 * deviation * deviation)) / sum));
     const std::int64_t S = crop.extent(1);
-    before_.resize(static_cast<std::size_t>(S + 2 * radius));
-    for (std::int64_t c = 0; c < 3; ++c)
-      for (const bool along_rows : {true, false})
-        for (std::int64_t line = 0; line < S; ++line) {
-          const std::int64_t step = along_rows ? 1 : S;
-          float* v = along_rows ? &crop(c, line, 0) : &crop(c, 0, line);
-          for (std::int64_t j = -radius; j < S + radius; ++j)
-            before_[static_cast<std::size_t>(j + radius)] = v[std::clamp<std::int64_t>(j, 0, S - 1) * step];
-          for (std::int64_t j = 0; j < S; ++j) {
-            float mixed = 0;
-            for (std::size_t k = 0; k < weights.size(); ++k) mixed += weights[k] * before_[static_cast<std::size_t>(j) + k];
-            v[j * step] = mixed;
-          }
-        }
+    const auto add_taps = [&](float* to, auto&& from) {
+      std::fill(to, to + S, 0.0f);
+      for (int k = -radius; k <= radius; ++k) {
+        const float weight = weights[static_cast<std::size_t>(k + radius)];
+        const float* v = from(k);
+        for (std::int64_t j = 0; j < S; ++j) to[j] += weight * v[j];
+      }
+    };
+    for (std::int64_t c = 0; c < 3; ++c) {
+      float* const plane = &crop(c, 0, 0);
+      before_.resize(static_cast<std::size_t>(S + 2 * radius));
+      for (std::int64_t i = 0; i < S; ++i) {
+        float* const row = plane + i * S;
+        std::fill_n(before_.begin(), radius, row[0]);
+        std::copy(row, row + S, before_.begin() + radius);
+        std::fill_n(before_.begin() + radius + S, radius, row[S - 1]);
+        add_taps(row, [&](int k) { return before_.data() + radius + k; });
+      }
+      before_.assign(plane, plane + S * S);
+      for (std::int64_t i = 0; i < S; ++i)
+        add_taps(plane + i * S, [&](int k) { return before_.data() + std::clamp<std::int64_t>(i + k, 0, S - 1) * S; });
+    }
   }
 
   /// Sums of uniform bytes are near enough to a Gaussian, and cheap: deviation of the sum of 4 bytes is 147.8.
