@@ -162,10 +162,11 @@ class Training {
 
   /// Errors: config, naming the first field in which the run differs from its beginning.
   void check_options() const {
-    const std::string now = options_text();
-    if (state_.options == now) return;
-    const auto changes =
-        nlohmann::json::diff(nlohmann::json::parse(state_.options, nullptr, false), nlohmann::json::parse(now));
+    const auto now = nlohmann::json::parse(options_text());
+    nlohmann::json begun = write_fields(TrainOptions{});  // an option that is newer than the run was what it is by default
+    begun.merge_patch(nlohmann::json::parse(state_.options, nullptr, false));
+    if (begun == now) return;
+    const auto changes = nlohmann::json::diff(begun, now);
     fail(ErrorCode::config, options_.out, ": the run was begun with other options (",
          changes.empty() ? "" : changes[0].value("path", ""), "); go on with those of ", (out_ / "config.json").string());
   }
