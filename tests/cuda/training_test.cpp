@@ -32,10 +32,12 @@ TrainOptions training_options() {
 }
 
 template <class T>
-Trainer<T> make_trainer(Context<T> ctx) {
+Trainer<T> make_trainer(Context<T> ctx, const std::string& stage = "pairs") {
   DeTrack<float> model(training_config());
   test::randomise(model);
-  return Trainer<T>(std::move(model), std::move(ctx), training_options());
+  TrainOptions options = training_options();
+  options.stage = stage;
+  return Trainer<T>(std::move(model), std::move(ctx), options);
 }
 
 Batch batch_of_noise() {
@@ -99,4 +101,12 @@ TEST_CASE("cuda training: in bfloat16, on weights kept in float, as the CPU does
   loss_of_step(resumed, batch);
   CHECK(values_of(resumed, resumed.weights()) == values_of(trainer, trainer.weights()));
   CHECK(values_of(resumed, resumed.average_model()) == values_of(trainer, trainer.average_model()));
+}
+
+TEST_CASE("cuda training: the IoU head alone, whose forward saves nothing") {
+  Batch batch = batch_of_noise();
+  auto cpu = make_trainer<float>(cpu::make_context<float>({.threads = 1}), "iou");
+  auto trainer = make_trainer<bfloat16>(cuda::make_context<bfloat16>(), "iou");
+  for (int i = 0; i < 2; ++i)
+    CHECK(loss_of_step(trainer, batch) == doctest::Approx(loss_of_step(cpu, batch)).epsilon(0.03));
 }

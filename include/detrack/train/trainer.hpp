@@ -64,7 +64,8 @@ class Trainer : public Updater<T, DeTrack> {
         starts_(static_cast<std::size_t>(options.batch)),
         judged_(options.sampling.box_jitter),
         predicted_(static_cast<std::size_t>(options.batch)) {
-    reserve(this->ctx_, this->config(), shape_, true);
+    // A forward that nothing is saved of, as predict() and stage iou run it, may keep more beside than a training pass does.
+    for (const bool training : {true, false}) reserve(this->ctx_, this->config(), shape_, training);
     if (stage == Stage::iou)
       dimage_ = Tensor<T>(out_.image.shape(), this->ctx_.allocator());
     else if (options.optimizer.drop_path > 0)
