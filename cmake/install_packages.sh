@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs, with apt, the Debian packages that detrack's tests and examples need and this machine lacks.
+# Installs, with apt, the Debian packages that detrack's tests and examples need and this machine lacks. With --missing it only
+# prints their names.
 set -euo pipefail
 
 packages=(ninja-build libeigen3-dev nlohmann-json3-dev doctest-dev libbenchmark-dev libstb-dev libcli11-dev
@@ -16,6 +17,10 @@ for package in "${packages[@]}"; do
   [ "$status" = installed ] || missing+=("$package")
 done
 [ ${#missing[@]} -gt 0 ] || exit 0
+if [ "${1:-}" = --missing ]; then
+  printf '%s\n' "${missing[@]}"
+  exit 0
+fi
 
 root=()
 if [ "$(id -u)" -ne 0 ]; then

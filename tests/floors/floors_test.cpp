@@ -1,4 +1,4 @@
-// The floors of the house: reads every #include of include/detrack and finds those that climb.
+// The floors of the house: reads every #include of include/detrack and cuda and finds those that climb.
 #include <doctest/doctest.h>
 #include <unistd.h>
 
@@ -28,6 +28,10 @@ const std::map<std::string, std::vector<std::string>> kOutside{{"cpu", {"Eigen/"
                                                                {"eval", {"nlohmann/"}},
                                                                {"track", {"nlohmann/"}},
                                                                {"train", {"nlohmann/"}}};
+
+// What cuda/, beside include/, may include: folders of ours, and how CUDA's headers start.
+const std::vector<std::string> kCudaMayInclude{"cuda/", "detrack/core/", "detrack/ops/"};
+const std::vector<std::string> kCudaHeaders{"cublasLt", "cuda_"};
 
 // Words that code (comments are free to speak of anything) may use in cpu/ only, and words that nn and model may not use.
 const std::vector<std::string> kCpuWords{"Eigen", "pragma omp"};
@@ -60,10 +64,17 @@ std::string folder_of(const std::string& file) {
   return file.substr(0, file.find('/'));
 }
 
+bool starts_with_any(const std::string& header, const std::vector<std::string>& starts) {
+  return std::any_of(starts.begin(), starts.end(), [&](const auto& start) { return header.starts_with(start); });
+}
+
+bool is_standard(const std::string& header) {
+  return header.find_first_of("/.") == std::string::npos;
+}
+
 bool may_include(const std::string& who, const std::string& header) {
   const auto rule = kOutside.find(who);
-  return rule != kOutside.end() &&
-         std::any_of(rule->second.begin(), rule->second.end(), [&](const auto& start) { return header.starts_with(start); });
+  return rule != kOutside.end() && starts_with_any(header, rule->second);
 }
 
 /// What is wrong with `file` (a path below include/detrack) including `header`; empty if nothing is.
@@ -73,8 +84,7 @@ std::string breach(const std::string& file, const std::string& header, bool quot
   const std::string folder = folder_of(file);
   const bool outermost = folder == file;  // detrack.hpp, cuda.hpp
   if (!ours) {
-    const bool standard = header.find_first_of("/.") == std::string::npos;
-    const bool allowed = standard || may_include(folder, header) || may_include(file, header);
+    const bool allowed = is_standard(header) || may_include(folder, header) || may_include(file, header);
     return allowed ? "" : "not a standard header, and not one this folder may use";
   }
   const std::string target = header.substr(std::string("detrack/").size());
@@ -87,6 +97,14 @@ std::string breach(const std::string& file, const std::string& header, bool quot
   const bool any_backend = folder == "nn" || folder == "model";
   if (any_backend && kFloors.at(target_folder) == 2) return "nn and model know no backend";
   return "";
+}
+
+/// The same for a file of cuda/.
+std::string cuda_breach(const std::string&, const std::string& header, bool quoted) {
+  const bool ours = header.starts_with("cuda/") || header.starts_with("detrack/");
+  if (quoted != ours) return quoted ? "quotes are for cuda/... and detrack/... only" : "our own headers stand in quotes";
+  if (ours) return starts_with_any(header, kCudaMayInclude) ? "" : "cuda/ includes itself, core and ops only";
+  return is_standard(header) || starts_with_any(header, kCudaHeaders) ? "" : "not a standard header, and not one of CUDA's";
 }
 
 struct Report {
@@ -111,11 +129,12 @@ std::string included(const std::string& line) {
   return end == std::string::npos ? "" : line.substr(begin, end + 1 - begin);
 }
 
-/// Reads every header below `root` (include/detrack).
-Report read_tree(const fs::path& root) {
+/// Reads every file of code below `root` (include/detrack, or cuda); `breach_of` is the rule for its includes.
+Report read_tree(const fs::path& root, decltype(&breach) breach_of = breach) {
   Report report;
   for (const auto& entry : fs::recursive_directory_iterator(root)) {
-    if (!entry.is_regular_file()) continue;
+    const std::string extension = entry.path().extension().string();
+    if (!entry.is_regular_file() || extension == ".sh") continue;
     const std::string file = entry.path().lexically_relative(root).generic_string(), folder = folder_of(file);
     auto& includes = report.includes[file];
     auto& standard = report.standard[file];
@@ -130,7 +149,7 @@ Report read_tree(const fs::path& root) {
       once = once || line == "#pragma once";
       if (const std::string name = included(line); !name.empty()) {
         const std::string header = name.substr(1, name.size() - 2);
-        if (const auto what = breach(file, header, name[0] == '"'); !what.empty()) complain(name + ": " + what);
+        if (const auto what = breach_of(file, header, name[0] == '"'); !what.empty()) complain(name + ": " + what);
         if (header.starts_with("detrack/")) includes.insert(header.substr(std::string("detrack/").size()));
         if (name[0] == '<') standard.insert(header);
         continue;
@@ -143,7 +162,7 @@ Report read_tree(const fs::path& root) {
       if ((folder == "nn" || folder == "model") && any_in(code, kCudaWords))
         complain("line " + std::to_string(number) + ": nn and model know no backend");
     }
-    if (!once) complain("no #pragma once");
+    if (!once && extension != ".cu") complain("no #pragma once");
   }
   return report;
 }
@@ -195,6 +214,12 @@ class Tree {
 
 TEST_CASE("every include of the library keeps to its floor") {
   const Report report = read_tree(fs::path(DETRACK_SOURCE_DIR) / "include/detrack");
+  CHECK(report.includes.size() > 30);
+  for (const auto& what : report.breaches) FAIL_CHECK(what);
+}
+
+TEST_CASE("every include of the CUDA backend keeps to its floor") {
+  const Report report = read_tree(fs::path(DETRACK_SOURCE_DIR) / "cuda", cuda_breach);
   CHECK(report.includes.size() > 30);
   for (const auto& what : report.breaches) FAIL_CHECK(what);
 }
@@ -262,6 +287,29 @@ TEST_CASE("each breach is found") {
     const Tree tree;
     tree.write(file, text);
     const auto found = read_tree(tree.root()).breaches;
+    REQUIRE_MESSAGE(found.size() == 1, file);
+    CHECK(found[0].starts_with(file + ": "));
+  }
+}
+
+TEST_CASE("a CUDA backend that keeps to its floor passes") {
+  const Tree tree;
+  tree.write("a.cuh", "#include <cublasLt.h>\n#include <vector>\n#include \"cuda/b.cuh\"\n#include \"detrack/ops/add.hpp\"");
+  tree.write("run.sh", "no code");
+  for (const auto& what : read_tree(tree.root(), cuda_breach).breaches) FAIL_CHECK(what);
+}
+
+TEST_CASE("each breach of the CUDA backend is found") {
+  const std::map<std::string, std::string> breaches{
+      {"climbs.cuh", "#include \"detrack/nn/linear.hpp\""}, {"declares.cuh", "#include \"detrack/cuda.hpp\""},
+      {"relative.cuh", "#include \"launch.cuh\""},          {"brackets.cuh", "#include <cuda/launch.cuh>"},
+      {"outside.cuh", "#include <cutlass/cutlass.h>"},      {"cublas.cuh", "#include <cublas_v2.h>"},
+      {"test.cuh", "#include \"tests/cuda/machine.hpp\""},  {"eigen.cuh", "Eigen::MatrixXf x;"},
+  };
+  for (const auto& [file, text] : breaches) {
+    const Tree tree;
+    tree.write(file, text);
+    const auto found = read_tree(tree.root(), cuda_breach).breaches;
     REQUIRE_MESSAGE(found.size() == 1, file);
     CHECK(found[0].starts_with(file + ": "));
   }

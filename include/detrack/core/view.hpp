@@ -29,8 +29,12 @@ class View {
   }
   constexpr View(T* data, const Shape& shape, const std::array<std::int64_t, kMaxRank>& strides, Device device)
       : data_(data), shape_(shape), strides_(strides), device_(device) {}
-  /// View<T> reads as View<const T>.
-  constexpr operator View<const T>() const requires(!std::is_const_v<T>) { return {data_, shape_, strides_, device_}; }
+  /// View<T> reads as View<const T>. A template, because nvcc warns of a View<const T> that would convert to itself.
+  template <class U>
+    requires(!std::is_const_v<T> && std::is_same_v<U, const T>)
+  constexpr operator View<U>() const {
+    return {data_, shape_, strides_, device_};
+  }
 
   constexpr T* data() const { return data_; }
   constexpr const Shape& shape() const { return shape_; }
