@@ -27,11 +27,11 @@ TEST_CASE("minimal: runs on weights and pictures, and says what is missing") {
   const std::string command = "cd '" + folder.path().string() + "' && '" DETRACK_MINIMAL "'";
   const auto without = detrack::test::run_program(command);
   CHECK(without.status != 0);
-  CHECK(without.says("detrack-n128.safetensors"));
+  CHECK(without.says("detrack-t256.safetensors"));
 
   DeTrack<float> model(detrack::test::small_config());
   detrack::test::randomise(model);
-  save_model(folder / "detrack-n128.safetensors", model);
+  save_model(folder / "detrack-t256.safetensors", model);
   Image image(320, 240);
   for (std::int64_t i = 0; i < 3 * 320 * 240; ++i) image.data()[i] = static_cast<std::uint8_t>(i % 251);
   save_image(folder / "0001.jpg", image);
