@@ -19,6 +19,7 @@
 #include "examples/support/sequence_runner.hpp"
 #include "examples/support/train_config.hpp"
 #include "examples/support/training_log.hpp"
+#include "examples/support/training_pack.hpp"
 #include "examples/support/training_report.hpp"
 #include "examples/support/training_sources.hpp"
 #include "examples/support/training_stage.hpp"
@@ -30,9 +31,10 @@ using namespace detrack::program;
 namespace fs = std::filesystem;
 
 struct Options {
-  std::string config, model, stage, init, out;
+  std::string config, model, stage, init, out, pack;
   std::vector<std::string> data, set;
   DeviceOptions device;
+  std::int64_t shard_mb = 24;
   bool resume = false, quiet = false;
 };
 
@@ -57,7 +59,7 @@ class Training {
       : options_(options),
         config_(std::move(config)),
         out_(options.out),
-        images_(std::make_shared<ImageCache>([](const fs::path& path) { return load_image(path); },
+        images_(std::make_shared<ImageCache>([packs = packs_](const fs::path& path) { return load_picture(*packs, path); },
                                              static_cast<std::size_t>(config_.loader.cache_mb) << 20)),
         progress_(options.quiet) {
     open_data();
@@ -118,7 +120,7 @@ class Training {
 
   void open_data() {
     std::vector<TrainingSource> sources;
-    for (const DataEntry& entry : config_.data) sources.push_back(open_source(entry));
+    for (const DataEntry& entry : config_.data) sources.push_back(open_source(entry, *packs_));
     data_ = std::make_shared<const TrainingData>(std::move(sources), config_.train.sampling.min_side);
     for (const auto& source : data_->sources()) {
       std::size_t frames = 0;
@@ -352,6 +354,7 @@ class Training {
   const Options& options_;
   TrainConfig config_;
   fs::path out_;
+  std::shared_ptr<std::vector<Pack>> packs_ = std::make_shared<std::vector<Pack>>();  ///< open before anything is read
   std::shared_ptr<ImageCache> images_;
   std::shared_ptr<const TrainingData> data_;
   Dataset validation_;
@@ -375,6 +378,7 @@ int main(int argc, char** argv) {
       "  train --config examples/train/small.json --data videos=DIR --data boxed=DIR --data unlabelled=DIR,0.1 \\\n"
       "        --init vit.safetensors --out run\n"
       "  train --config examples/train/small.json ... --out run --resume\n"
+      "  train --config examples/train/small.json --data videos=DIR --data boxed=DIR --pack packs\n"
       "\n"
       "The folder --out gets config.json (what is really used), metrics.jsonl, last.ckpt (everything that going on needs),\n"
       "report.html (curves and pictures), best.safetensors and best.ckpt (by validation) and, at the end, "
@@ -383,18 +387,28 @@ int main(int argc, char** argv) {
       "train");
   Options options;
   app.add_option("--config", options.config, "JSON file; see examples/train/")->required();
-  app.add_option("--data", options.data, "NAME=DIR or NAME=DIR,WEIGHT: where data are; may be given several times");
+  app.add_option("--data", options.data, "NAME=DIR or NAME=DIR,WEIGHT: where data are (a folder, or a pack); several times");
   app.add_option("--model", options.model,
                  "A preset instead of the configuration's: detrack-n128, -t256, -s256, -b256, -b384");
   app.add_option("--stage", options.stage, "pairs, sequences, iou or mae")
       ->check(CLI::IsMember({"pairs", "sequences", "iou", "mae"}));
   app.add_option("--init", options.init, "Weights to begin with: a DeTrack, or a ViT (timm, DeiT, MAE names)");
-  app.add_option("--out", options.out, "Folder of the run")->required();
-  app.add_flag("--resume", options.resume, "Go on with the run in --out");
+  auto* out = app.add_option("--out", options.out, "Folder of the run");
+  auto* resume = app.add_flag("--resume", options.resume, "Go on with the run in --out");
+  auto* pack =
+      app.add_option("--pack", options.pack,
+                     "Train nothing: write the data as a pack into this folder, or as NAME in it if there are several");
+  pack->excludes(out)->excludes(resume);
+  app.add_option("--shard-mb", options.shard_mb, "Most MiB of a file of a pack")
+      ->check(CLI::Range(1, 1 << 20))
+      ->capture_default_str()
+      ->needs(pack);
   app.add_option("--set", options.set, "FIELD=VALUE changes a field of the configuration: --set optimizer.lr=1e-4");
   options.device.add_to(app);
   app.add_flag("--quiet", options.quiet, "No progress line");
   return program::run(app, argc, argv, [&] {
+    if (!options.pack.empty()) return pack_data(read_config(options), options.pack, options.shard_mb, options.quiet);
+    if (options.out.empty()) fail(ErrorCode::argument, "expected --out, the folder of the run (or --pack)");
     options.device.check();
     return Training(options, read_config(options))();
   });

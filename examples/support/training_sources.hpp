@@ -1,4 +1,4 @@
-// The folders of a training configuration, opened.
+// The folders and packs of a training configuration, opened.
 #pragma once
 
 #include <algorithm>
@@ -10,6 +10,7 @@
 
 #include "detrack/data/open_dataset.hpp"
 #include "detrack/data/open_still_images.hpp"
+#include "detrack/data/pack.hpp"
 #include "detrack/image/stb.hpp"
 #include "detrack/train/training_data.hpp"
 #include "examples/support/train_config.hpp"
@@ -23,10 +24,40 @@ inline void print_warnings(const std::vector<std::string>& warnings) {
   if (warnings.size() > kShown) std::fprintf(stderr, "warning: and %zu more\n", warnings.size() - kShown);
 }
 
-/// Videos where the folder has them, otherwise still pictures. Errors: argument; io; format.
-inline TrainingSource open_source(const DataEntry& entry) {
+/// Reads a picture of an open pack, or a file. Errors: io; format.
+inline Image load_picture(const std::vector<Pack>& packs, const std::filesystem::path& path) {
+  for (const Pack& pack : packs)
+    if (const auto bytes = pack.find(path)) return decode_image(*bytes, path.string());
+  return load_image(path);
+}
+
+/// Keeps the sequences whose names begin with one of `starts`.
+inline void keep_starting(std::vector<Sequence>& sequences, const std::vector<std::string>& starts) {
+  std::erase_if(sequences, [&](const Sequence& sequence) {
+    return std::none_of(starts.begin(), starts.end(),
+                        [&](const std::string& start) { return sequence.name.starts_with(start); });
+  });
+}
+
+/// What was packed of a folder is what training on the folder reads, so its order and its samples are the same.
+/// Errors: io; format; argument (another subset than the pack's).
+inline TrainingSource open_pack(const DataEntry& entry, std::vector<Pack>& packs) {
+  const Pack& pack = packs.emplace_back(Pack::open(entry.path));
+  const PackIndex& index = pack.index();
+  if (!entry.subset.empty() && entry.subset != index.subset)
+    fail(ErrorCode::argument, "data: ", entry.name, ": subset: the pack ", entry.path, " was made of ",
+         index.subset.empty() ? "no subset" : "'" + index.subset + "'", ", got '", entry.subset, "'");
+  TrainingSource source{.name = entry.name, .weight = entry.weight, .sequences = index.sequences, .images = index.images};
+  if (!entry.only.empty()) keep_starting(source.sequences, entry.only);
+  return source;
+}
+
+/// A pack, or videos where the folder has them, otherwise still pictures. Packs join `packs`, which load_picture() wants.
+/// Errors: argument; io; format.
+inline TrainingSource open_source(const DataEntry& entry, std::vector<Pack>& packs) {
   if (entry.path.empty())
     fail(ErrorCode::argument, "data: ", entry.name, ": expected a folder; give one with --data ", entry.name, "=DIR");
+  if (is_pack(entry.path)) return open_pack(entry, packs);
   TrainingSource source{.name = entry.name, .weight = entry.weight};
   if (const auto layout = find_layout(entry.path)) {
     if (!entry.subset.empty() && (*layout == Layout::plain || *layout == Layout::otb || *layout == Layout::lasot))
@@ -37,11 +68,7 @@ inline TrainingSource open_source(const DataEntry& entry) {
                      }});
     print_warnings(dataset.warnings);
     source.sequences = std::move(dataset.sequences);
-    if (!entry.only.empty())
-      std::erase_if(source.sequences, [&](const Sequence& sequence) {
-        return std::none_of(entry.only.begin(), entry.only.end(),
-                            [&](const std::string& start) { return sequence.name.starts_with(start); });
-      });
+    if (!entry.only.empty()) keep_starting(source.sequences, entry.only);
     return source;
   }
   if (!entry.only.empty())

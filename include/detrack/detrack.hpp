@@ -6,6 +6,8 @@
 #include "detrack/cpu/backend.hpp"
 #include "detrack/data/open_dataset.hpp"
 #include "detrack/data/open_still_images.hpp"
+#include "detrack/data/pack.hpp"
+#include "detrack/data/write_pack.hpp"
 #include "detrack/eval/evaluate.hpp"
 #include "detrack/eval/report.hpp"
 #include "detrack/eval/result_files.hpp"

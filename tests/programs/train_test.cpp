@@ -205,6 +205,49 @@ TEST_CASE("train: a full disk stops the run with the file's name, and the last c
   CHECK(w.same_weights("reference", "full"));
 }
 
+TEST_CASE("train: packs of the data give the weights that the folders give") {
+  const TrainWorkshop w;
+  std::ofstream(w.at("boxed/1.jpg"), std::ios::trunc) << "no picture at all";  // packed as it is, and found in training
+  fs::create_directories(w.at("bare"));
+  for (int i = 0; i < 3; ++i) w.save("bare/" + std::to_string(i) + ".png", 9 * i);
+  const std::string bare = "--set steps=2 --data bare=" + w.at("bare").string();
+  const Outcome packing = w.train(bare + " --shard-mb 1 --pack " + w.at("packs").string());
+  INFO(packing.output);
+  REQUIRE(packing.status == 0);
+  CHECK(packing.says("packs/videos: 1 shards"));
+  CHECK(packing.says("2 videos, 0 images, 20 pictures in all"));
+  const Outcome again = w.train(bare + " --pack " + w.at("packs").string());
+  CHECK(again.status == 2);
+  CHECK(again.says("packs/videos holds a pack already"));
+
+  const Outcome plain = w.train(bare + w.out("plain"));
+  INFO(plain.output);
+  REQUIRE(plain.status == 0);
+  fs::rename(w.at("packs"), w.at("travelled"));
+  for (const char* name : {"videos", "boxed", "bare"}) fs::rename(w.at(name), w.at(name + std::string(".gone")));
+  std::string packs = "--set steps=2";
+  for (const char* name : {"videos", "boxed", "bare"})
+    packs += std::string(" --data ") + name + "=" + w.at(std::string("travelled/") + name).string();
+  const Outcome packed = w.train(packs + w.out("packed"));
+  INFO(packed.output);
+  REQUIRE(packed.status == 0);
+  CHECK(packed.says("videos               weight  2.000       2 videos with       16 frames"));
+  CHECK(w.same_weights("plain", "packed"));
+  // A pack of a pack is the same pack.
+  const Outcome repacked = w.train(packs + " --shard-mb 1 --pack " + w.at("once-more").string());
+  INFO(repacked.output);
+  REQUIRE(repacked.status == 0);
+  CHECK(test::read_file(w.at("once-more/videos/pack.json")) == test::read_file(w.at("travelled/videos/pack.json")));
+
+  const fs::path shard = w.at("travelled/boxed/pack-000.safetensors");
+  fs::resize_file(shard, fs::file_size(shard) - 1);
+  const Outcome cut = w.train(packs + w.out("cut"));
+  CHECK(cut.status == 2);
+  CHECK(cut.says("travelled/boxed/pack-000.safetensors: expected"));
+  fs::remove(shard);
+  CHECK(w.train(packs + w.out("cut")).says("pack-000.safetensors: cannot open"));
+}
+
 TEST_CASE("train: what cannot be used is refused in words") {
   const TrainWorkshop w;
   const auto refused = [&](const std::string& arguments, const std::string& words) {
@@ -248,6 +291,9 @@ TEST_CASE("train: what cannot be used is refused in words") {
   const Outcome help = test::run_program(std::string(DETRACK_TRAIN) + " --help");
   CHECK(help.status == 0);
   CHECK(help.says("--resume"));
+  CHECK(help.says("--pack"));
+  CHECK(w.train("").says("expected --out"));
+  CHECK(w.train("--pack " + w.at("x").string() + w.out("y")).status == 2);
 }
 
 TEST_CASE("train: the configurations that come with it are valid") {

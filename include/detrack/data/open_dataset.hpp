@@ -14,6 +14,7 @@
 
 #include "detrack/core/error.hpp"
 #include "detrack/data/dataset.hpp"
+#include "detrack/data/is_pack.hpp"
 #include "detrack/data/layouts/davis.hpp"
 #include "detrack/data/layouts/folder.hpp"
 #include "detrack/data/layouts/got10k.hpp"
@@ -70,6 +71,8 @@ inline std::vector<std::string> got10k_parts(const std::filesystem::path& root) 
 }
 
 inline Layout detect_layout(const std::filesystem::path& root) {
+  if (is_pack(root))
+    fail(ErrorCode::argument, root.string(), ": expected a dataset of files, got a pack, which is read for training alone");
   if (is_file(root / "list.txt") || !got10k_parts(root).empty()) return Layout::got10k;
   if (!uav123_parts(root).empty()) return Layout::uav123;
   if (is_folder(root / "anno") || !trackingnet_parts(root).empty()) return Layout::trackingnet;
@@ -114,7 +117,7 @@ inline std::string uav123_part(const std::filesystem::path& root, const std::str
 
 }  // namespace detail
 
-/// The layout that the folders of `root` speak for, or none: then these are no videos. Errors: io.
+/// The layout that the folders of `root` speak for, or none: then these are no videos. Errors: io; argument (a pack).
 inline std::optional<Layout> find_layout(const std::filesystem::path& root) {
   if (!detail::is_folder(root)) fail(ErrorCode::io, root.string(), ": expected a dataset folder, got none");
   try {
