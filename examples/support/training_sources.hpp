@@ -42,12 +42,13 @@ inline void keep_starting(std::vector<Sequence>& sequences, const std::vector<st
 /// What was packed of a folder is what training on the folder reads, so its order and its samples are the same.
 /// Errors: io; format; argument (another subset than the pack's).
 inline TrainingSource open_pack(const DataEntry& entry, std::vector<Pack>& packs) {
-  const Pack& pack = packs.emplace_back(Pack::open(entry.path));
-  const PackIndex& index = pack.index();
-  if (!entry.subset.empty() && entry.subset != index.subset)
+  Pack& pack = packs.emplace_back(Pack::open(entry.path));
+  const std::string& subset = pack.index().subset;
+  if (!entry.subset.empty() && entry.subset != subset)
     fail(ErrorCode::argument, "data: ", entry.name, ": subset: the pack ", entry.path, " was made of ",
-         index.subset.empty() ? "no subset" : "'" + index.subset + "'", ", got '", entry.subset, "'");
-  TrainingSource source{.name = entry.name, .weight = entry.weight, .sequences = index.sequences, .images = index.images};
+         subset.empty() ? "no subset" : "'" + subset + "'", ", got '", entry.subset, "'");
+  TrainingSource source{
+      .name = entry.name, .weight = entry.weight, .sequences = pack.take_sequences(), .images = pack.take_images()};
   if (!entry.only.empty()) keep_starting(source.sequences, entry.only);
   return source;
 }

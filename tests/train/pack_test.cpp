@@ -89,7 +89,7 @@ class Folders {
 
 constexpr const char* kSources[] = {"videos", "boxed", "bare"};
 
-std::shared_ptr<const TrainingData> data_of(std::vector<PackSource> sources) {
+std::shared_ptr<const TrainingData> training_data_of(std::vector<PackSource> sources) {
   std::vector<TrainingSource> all;
   for (PackSource& one : sources)
     all.push_back(
@@ -211,9 +211,9 @@ TEST_CASE("pack: samples drawn from packs are those of the folders, and so are t
   o.sampling.negative_prob = 0.5;  // hangs on which pictures are of one video
   o.stage = "iou";
   const Config config = preset("detrack-n128");
-  const auto data = data_of(plain), data_of_packs = data_of(packed);
-  const Sampler expected(data, config, o, size), sampler(data_of_packs, config, o, size);
-  const PictureSampler expected_whole(data, o, size), whole(data_of_packs, o, size);
+  const auto data = training_data_of(plain), packed_data = training_data_of(packed);
+  const Sampler expected(data, config, o, size), sampler(packed_data, config, o, size);
+  const PictureSampler expected_whole(data, o, size), whole(packed_data, o, size);
   int absent = 0;
   for (std::uint64_t i = 0; i < 100; ++i) {
     SampleRecipe got = sampler(i);
