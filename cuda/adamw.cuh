@@ -1,14 +1,12 @@
 // The AdamW step in one sweep over its buffers, 16 bytes of each moment a thread.
 #pragma once
 
-#include "cuda/launch.cuh"
-#include "cuda/scalar.cuh"
+#include "cuda/flat.cuh"
 #include "detrack/ops/adamw.hpp"
 
 namespace detrack::cuda {
 
-/// Packs of kCount elements, and one by one the elements after the last whole pack.
-template <class T, int kCount>
+template <class T>
 struct AdamWStep {
   View<float> value;
   View<const T> gradient;
@@ -19,15 +17,6 @@ struct AdamWStep {
   float beta1, rest1, beta2, rest2, per_correction1, per_correction2, eps, lr, weight_decay, gradient_scale;
   float average_decay, average_rest;
 
-  __device__ void operator()(std::int64_t i) const {
-    const std::int64_t packs = value.extent(0) / kCount;
-    if (i < packs)
-      step<kCount>(i * kCount);
-    else
-      step<1>(packs * kCount + (i - packs));
-  }
-
- private:
   template <int kElements>
   __device__ void step(std::int64_t first) const {
     float rate = lr, shrink = weight_decay;
@@ -57,27 +46,16 @@ struct AdamWStep {
   }
 };
 
-template <class T, int kCount>
-void run_adamw(Stream& stream, const AdamW<T>& op) {
-  const auto number = [](double x) { return static_cast<float>(x); };
-  const std::int64_t n = op.value.extent(0);
-  for_each(stream, n / kCount + n % kCount,
-           AdamWStep<T, kCount>{op.value, op.gradient, op.m, op.v, op.rounded, op.average, op.factors, number(op.beta1),
-                                number(1 - op.beta1), number(op.beta2), number(1 - op.beta2), number(1 / op.correction1),
-                                number(1 / op.correction2), number(op.eps), number(op.lr), number(op.weight_decay),
-                                number(op.gradient_scale), number(op.average_decay), number(1 - op.average_decay)});
-}
-
 template <class T>
 void run(Stream& stream, const AdamW<T>& op) {
   constexpr int kCount = kPack<float>;
-  const std::int64_t n = op.value.extent(0);
-  if (n == 0) return;
-  const auto packs = [&](const auto& view) { return !view || packable<kCount>(view.slice(0, 0, n / kCount * kCount)); };
-  if (packs(op.value) && packs(op.gradient) && packs(op.m) && packs(op.v) && packs(op.rounded) && packs(op.average))
-    run_adamw<T, kCount>(stream, op);
-  else
-    run_adamw<T, 1>(stream, op);
+  const auto number = [](double x) { return static_cast<float>(x); };
+  for_each_flat<kCount>(
+      stream, packable_flat<kCount>(op.value, op.gradient, op.m, op.v, op.rounded, op.average), op.value.extent(0),
+      AdamWStep<T>{op.value, op.gradient, op.m, op.v, op.rounded, op.average, op.factors, number(op.beta1),
+                   number(1 - op.beta1), number(op.beta2), number(1 - op.beta2), number(1 / op.correction1),
+                   number(1 / op.correction2), number(op.eps), number(op.lr), number(op.weight_decay),
+                   number(op.gradient_scale), number(op.average_decay), number(1 - op.average_decay)});
 }
 
 }  // namespace detrack::cuda

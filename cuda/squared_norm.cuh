@@ -1,9 +1,8 @@
 // The sum of squares of a flat buffer, in double: a fixed number of blocks, and one more that adds up their sums.
 #pragma once
 
-#include "cuda/launch.cuh"
+#include "cuda/flat.cuh"
 #include "cuda/reduce.cuh"
-#include "cuda/scalar.cuh"
 #include "detrack/ops/squared_norm.hpp"
 
 namespace detrack::cuda {
@@ -42,7 +41,7 @@ template <class T>
 void run(Stream& stream, const SquaredNorm<T>& op) {
   constexpr int kCount = kPack<T>;
   auto* const partial = static_cast<double*>(stream.scratch(kNormBlocks * sizeof(double)));
-  const bool packs = packable<kCount>(op.x.slice(0, 0, op.x.extent(0) / kCount * kCount));
+  const bool packs = packable_flat<kCount>(op.x);
   launch(stream, packs ? sum_squares<T, kCount> : sum_squares<T, 1>, {dim3(kNormBlocks), dim3(kNormThreads)}, op.x, partial);
   launch(stream, add_squares<kNormBlocks>, {dim3(1), dim3(kNormBlocks)}, partial, op.y.data());
 }
