@@ -42,6 +42,7 @@ template <class T>
 class Optimizer {
  public:
   using S = stat_t<T>;
+  static_assert(AdamW<T>::kUnit == kParameterUnit, "no unit of factors may hold parts of two parameters");
   struct Slot {
     std::string name;
     ParameterGroup group;
