@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tests/support/op_check.hpp"
@@ -105,7 +106,7 @@ Verdict rejects_wrong_shapes(Context<double>& ctx, const Op& op, const std::vect
 template <class Op>
 Verdict rejects_aliasing(Context<double>& ctx, const Op& op) {
   Verdict worst;
-  op.views([&]<class Out>(const char* out_name, const View<Out>& out) {
+  op.views([&]<class Out>(std::string_view out_name, const View<Out>& out) {
     if constexpr (!std::is_const_v<Out>) {
       op.views([&]<class X>(const char* name, const View<X>& view) {
         if constexpr (std::is_same_v<std::remove_const_t<X>, Out>) {
@@ -113,7 +114,7 @@ Verdict rejects_aliasing(Context<double>& ctx, const Op& op) {
           const bool in_place = ops::detail::in_place<Op>(name) && view.shape() == out.shape();
           if (in_place) return;
           Op changed = op;
-          for_each_view(changed, [&]<class Y>(const char* changed_name, View<Y>& v) {
+          for_each_view(changed, [&]<class Y>(std::string_view changed_name, View<Y>& v) {
             if constexpr (std::is_same_v<Y, Out>)
               if (changed_name == out_name) v = View<Y>(const_cast<Y*>(view.data()), v.shape());
           });

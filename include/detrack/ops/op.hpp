@@ -96,9 +96,9 @@ bool same_layout(const View<X>& a, const View<Y>& b) {
 
 /// An output may not start where another view starts (unless that is an input it may be, kInPlace), nor, where both are
 /// contiguous, overlap it. (Interleaved strided views of one buffer, as the q, k and v of one projection are, overlap in
-/// range but not in elements.)
+/// range but not in elements.) Names are compared as texts: one literal may have an address in each of a program's files.
 template <class Op, class Out>
-void check_alias(const Op& op, const char* out_name, const View<Out>& out) {
+void check_alias(const Op& op, std::string_view out_name, const View<Out>& out) {
   const Span a = span_of(out);
   op.views([&]<class X>(const char* name, const View<X>& view) {
     if (name == out_name) return;
