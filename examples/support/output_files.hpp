@@ -6,9 +6,9 @@
 #include <cstring>
 #include <filesystem>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <string>
 
+#include "detrack/io/json.hpp"
 #include "detrack/track/tracker.hpp"
 #include "examples/support/box_text.hpp"
 

@@ -3,11 +3,11 @@
 
 #include <filesystem>
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <string>
 
 #include "detrack/core/error.hpp"
 #include "detrack/io/atomic_file.hpp"
+#include "detrack/io/json.hpp"
 
 namespace detrack::program {
 

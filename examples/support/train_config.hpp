@@ -3,11 +3,11 @@
 
 #include <filesystem>
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
 #include <vector>
 
+#include "detrack/io/json.hpp"
 #include "detrack/io/json_fields.hpp"
 #include "detrack/model/masked_autoencoder_config.hpp"
 #include "detrack/train/options.hpp"

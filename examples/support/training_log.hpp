@@ -4,12 +4,12 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "detrack/io/atomic_file.hpp"
+#include "detrack/io/json.hpp"
 #include "examples/support/output_files.hpp"
 
 namespace detrack::program {

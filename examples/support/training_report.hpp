@@ -1,11 +1,11 @@
 // metrics.jsonl as the curves of a report.
 #pragma once
 
-#include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "detrack/io/json.hpp"
 #include "detrack/train/report.hpp"
 
 namespace detrack::program {

@@ -44,11 +44,14 @@ struct Parts {
   }
 };
 
-/// A vision transformer's weights, or an autoencoder's, into a model's backbone.
+/// The weights of the vision transformer, or of the autoencoder, that `init` may name into the backbone; the others' from
+/// the seed.
 template <class Model>
-void import_backbone(Model& model, const std::string& path) {
-  const ImportReport report = import_vit(open_weights(path), model);
-  std::printf("init: %s: %s\n", path.c_str(), report.summary().c_str());
+void initialise(Model& model, const TrainConfig& config) {
+  if (config.init.empty()) return detrack::initialise(model, config.train.seed);
+  const ImportReport report = import_vit(open_weights(config.init), model);
+  detrack::initialise(model, config.train.seed, report);
+  std::printf("init: %s: %s\n", config.init.c_str(), report.summary().c_str());
 }
 
 template <class Run>
@@ -123,12 +126,11 @@ DeTrack<float> make_model(const Parts& parts) {
            to_json(given));
   }
   DeTrack<float> model(config);
-  initialise(model, parts.config.train.seed);
   if (parts.whole_model_given) {
     load_state_dict(open_weights(init), model);
     std::printf("init: all weights from %s\n", init.c_str());
-  } else if (!init.empty()) {
-    import_backbone(model, init);
+  } else {
+    initialise(model, parts.config);
   }
   return model;
 }
@@ -222,8 +224,7 @@ class SequenceStage final : public Stage<Trainer<T>> {
 
 MaskedAutoencoder<float> make_autoencoder(const Parts& parts) {
   MaskedAutoencoder<float> model(parts.config.model_config(), parts.config.autoencoder_config());
-  initialise(model, parts.config.train.seed);
-  if (!parts.config.init.empty()) import_backbone(model, parts.config.init);
+  initialise(model, parts.config);
   return model;
 }
 

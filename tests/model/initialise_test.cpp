@@ -3,7 +3,9 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <map>
 #include <string>
 
 #include "detrack/model/plan.hpp"
@@ -60,6 +62,28 @@ TEST_CASE("initialise: a seed decides every value, and no other parameter moves 
   CHECK(first(a) == first(b));
   CHECK(first(a) == first(shallow));
   CHECK(first(a) != first(other));
+}
+
+TEST_CASE("initialise: after an import, only what it left, with the values of a model without weights") {
+  const Config c = test::small_config();
+  DeTrack<float> fresh(c), imported(c);
+  initialise(fresh, 5);
+  const auto is_left = [](const std::string& name) { return name.find("noise.fc1") != std::string::npos; };
+  ImportReport report;
+  imported.visit([&](const std::string& name, Param<float>& p) {
+    std::fill_n(p.value.data(), p.shape.numel(), 7.0f);
+    const auto outcome = is_left(name) ? ImportReport::Outcome::initialised : ImportReport::Outcome::loaded;
+    report.entries.push_back({outcome, name, {}});
+  });
+  report.entries.push_back({ImportReport::Outcome::unused, "", {"head.weight"}});
+  initialise(imported, 5, report);
+  std::map<std::string, const float*> wanted;
+  fresh.visit([&](const std::string& name, Param<float>& p) { wanted[name] = p.value.data(); });
+  imported.visit([&](const std::string& name, Param<float>& p) {
+    CAPTURE(name);
+    for (std::int64_t i = 0; i < p.shape.numel(); ++i)
+      if (p.value.data()[i] != (is_left(name) ? wanted.at(name)[i] : 7.0f)) FAIL("value ", i);
+  });
 }
 
 TEST_CASE("initialise: a fresh block predicts no noise") {

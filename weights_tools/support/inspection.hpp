@@ -6,13 +6,13 @@
 #include <cstdint>
 #include <cstdio>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "detrack/io/import_report.hpp"
+#include "detrack/io/json.hpp"
 #include "detrack/io/quoted.hpp"
 #include "detrack/io/tensor_statistics.hpp"
 #include "detrack/io/vit_file.hpp"

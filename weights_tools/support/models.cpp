@@ -20,8 +20,8 @@ double forward_flops(const Config& config) {
 ImportReport init_model(const Config& config, const WeightsFile& vit, const std::filesystem::path& out,
                         const InitOptions& options) {
   DeTrack<float> model(config);
-  initialise(model, options.seed);
   ImportReport report = import_vit(vit, model, {.allow_depth = options.allow_depth});
+  initialise(model, options.seed, report);
   save_model(out, model, options.dtype);
   return report;
 }

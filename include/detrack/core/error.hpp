@@ -1,6 +1,7 @@
 // The one exception type of the library and the helpers that word its messages.
 #pragma once
 
+#include <initializer_list>
 #include <locale>
 #include <sstream>
 #include <stdexcept>
@@ -60,12 +61,32 @@ class Error : public std::runtime_error {
 
 namespace detail {
 
-template <class... Parts>
-std::string concat(const Parts&... parts) {
+/// A part of a message and how it is written: with it one function puts all messages together. One for each list of types
+/// would be a tenth of what the compiler makes of this library.
+class Part {
+ public:
+  template <class T>
+  Part(const T& value)
+      : value_(&value), write_([](std::ostream& out, const void* part) { out << *static_cast<const T*>(part); }) {}
+  Part(const char* text)
+      : value_(text), write_([](std::ostream& out, const void* part) { out << static_cast<const char*>(part); }) {}
+  void write(std::ostream& out) const { write_(out, value_); }
+
+ private:
+  const void* value_;
+  void (*write_)(std::ostream& out, const void* value);
+};
+
+inline std::string concat_parts(std::initializer_list<Part> parts) {
   std::ostringstream out;
   out.imbue(std::locale::classic());  // a program's own locale must not put separators into extents
-  (out << ... << parts);
+  for (const Part& part : parts) part.write(out);
   return out.str();
+}
+
+template <class... Parts>
+std::string concat(const Parts&... parts) {
+  return concat_parts({parts...});
 }
 
 }  // namespace detail

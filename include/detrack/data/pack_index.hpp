@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <limits>
-#include <nlohmann/json.hpp>
 #include <set>
 #include <string>
 #include <string_view>
@@ -18,6 +17,7 @@
 #include "detrack/data/sequence.hpp"
 #include "detrack/data/still_images.hpp"
 #include "detrack/image/image.hpp"
+#include "detrack/io/json.hpp"
 #include "detrack/io/mapped_file.hpp"
 #include "detrack/io/quoted.hpp"
 

@@ -7,7 +7,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <span>
 #include <string>
 #include <utility>
@@ -17,6 +16,7 @@
 #include "detrack/eval/evaluation.hpp"
 #include "detrack/eval/fixed.hpp"
 #include "detrack/io/atomic_file.hpp"
+#include "detrack/io/json.hpp"
 #include "detrack/io/quoted.hpp"
 
 namespace detrack {

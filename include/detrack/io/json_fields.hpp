@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <nlohmann/json.hpp>
 #include <set>
 #include <span>
 #include <string>
@@ -14,6 +13,7 @@
 #include <vector>
 
 #include "detrack/core/error.hpp"
+#include "detrack/io/json.hpp"
 #include "detrack/io/quoted.hpp"
 
 // A structure of options has `template <class F> void fields(F&& f)` that calls, for each of its fields,

@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <limits>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <span>
 #include <string>
 #include <string_view>
@@ -16,6 +15,7 @@
 #include "detrack/core/dtype.hpp"
 #include "detrack/core/error.hpp"
 #include "detrack/io/guess_content.hpp"
+#include "detrack/io/json.hpp"
 #include "detrack/io/little_endian.hpp"
 #include "detrack/io/quoted.hpp"
 #include "detrack/io/weights_file.hpp"

@@ -9,7 +9,6 @@
 #include <functional>
 #include <limits>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <span>
 #include <string>
 #include <type_traits>
@@ -19,6 +18,7 @@
 #include "detrack/core/view.hpp"
 #include "detrack/io/atomic_file.hpp"
 #include "detrack/io/convert.hpp"
+#include "detrack/io/json.hpp"
 #include "detrack/io/quoted.hpp"
 #include "detrack/io/safetensors_header.hpp"
 #include "detrack/io/tensor_info.hpp"

@@ -4,11 +4,11 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "detrack/io/json.hpp"
 #include "detrack/io/json_fields.hpp"
 #include "detrack/ops/noise.hpp"
 #include "detrack/ops/words.hpp"

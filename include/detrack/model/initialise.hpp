@@ -4,10 +4,12 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <set>
 #include <string>
 #include <string_view>
 
 #include "detrack/core/rng.hpp"
+#include "detrack/io/import_report.hpp"
 #include "detrack/nn/param.hpp"
 
 namespace detrack {
@@ -42,6 +44,20 @@ void fill_sin_cos(View<T> embedding) {
     }
 }
 
+template <class T>
+void initialise_parameter(const std::string& name, Param<T>& p, std::uint64_t seed) {
+  const auto ends = [&](std::string_view end) { return name.ends_with(end); };
+  const bool vector = p.shape.rank() == 1;
+  if (ends("pos_embed_search") || ends("pos_embed_template") || ends("decoder.pos_embed"))
+    fill_sin_cos(p.value);
+  else if (ends("noise.fc2.weight") || (vector && ends("bias")))
+    std::fill_n(p.value.data(), p.value.numel(), T(0));
+  else if (vector)  // the scales of layer norms
+    std::fill_n(p.value.data(), p.value.numel(), T(1));
+  else
+    fill_truncated_normal(p.value, 0.02, Philox(seed, stream_of(name)));
+}
+
 }  // namespace detail
 
 /// Linear weights and embeddings truncated normal with deviation 0.02, biases 0, layer norms 1 and 0, the noise predictor's
@@ -49,17 +65,18 @@ void fill_sin_cos(View<T> embedding) {
 /// that `visit`s its parameters; their names tell what they are.
 template <class Model>
 void initialise(Model& model, std::uint64_t seed) {
-  model.visit([&]<class T>(const std::string& name, Param<T>& p) {
-    const auto ends = [&](std::string_view end) { return name.ends_with(end); };
-    const bool vector = p.shape.rank() == 1;
-    if (ends("pos_embed_search") || ends("pos_embed_template") || ends("decoder.pos_embed"))
-      detail::fill_sin_cos(p.value);
-    else if (ends("noise.fc2.weight") || (vector && ends("bias")))
-      std::fill_n(p.value.data(), p.value.numel(), T(0));
-    else if (vector)  // the scales of layer norms
-      std::fill_n(p.value.data(), p.value.numel(), T(1));
-    else
-      detail::fill_truncated_normal(p.value, 0.02, Philox(seed, stream_of(name)));
+  model.visit([&](const std::string& name, auto& p) { detail::initialise_parameter(name, p, seed); });
+}
+
+/// Of a model into which weights were imported, only what these had nothing for, with the values that it gets in a model
+/// without weights.
+template <class Model>
+void initialise(Model& model, std::uint64_t seed, const ImportReport& imported) {
+  std::set<std::string_view> without;
+  for (const ImportReport::Entry& entry : imported.entries)
+    if (entry.outcome == ImportReport::Outcome::initialised) without.insert(entry.parameter);
+  model.visit([&](const std::string& name, auto& p) {
+    if (without.contains(name)) detail::initialise_parameter(name, p, seed);
   });
 }
 

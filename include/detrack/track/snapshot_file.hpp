@@ -4,10 +4,10 @@
 #include <array>
 #include <cstdint>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
+#include "detrack/io/json.hpp"
 #include "detrack/io/safetensors.hpp"
 #include "detrack/model/weights_file.hpp"
 #include "detrack/track/tracker.hpp"

@@ -2,8 +2,8 @@
 #pragma once
 
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
+#include "detrack/io/json.hpp"
 #include "detrack/io/json_fields.hpp"
 #include "detrack/io/safetensors_file.hpp"
 #include "detrack/train/run_state.hpp"

@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <ostream>
 #include <string>
@@ -13,6 +12,7 @@
 
 #include "detrack/core/box.hpp"
 #include "detrack/core/error.hpp"
+#include "detrack/io/json.hpp"
 #include "detrack/io/quoted.hpp"
 
 namespace detrack::detail {
