@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The library's main job, from a bare checkout: builds the programs and follows a pedestrian through a real surveillance clip.
+# The library's main job, from a bare checkout: builds the programs and follows a pedestrian in a real surveillance clip.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -25,7 +25,9 @@ cmake --preset release
 cmake --build --preset release --parallel "$(nproc)" --target examples/all
 
 mkdir -p demo
-build/release/examples/track --weights examples/weights/detrack-*.safetensors --video "$video" --box 252,219,32,89 \
+# The man in the striped shirt, from where he stands alone until he walks out of the picture (frame 287); then he is lost.
+build/release/examples/track --weights examples/weights/detrack-*.safetensors --video "$video" --start 200 \
+  --frames-count 100 --box 222,190,28,80 \
   --out demo/boxes.txt --render demo/track.mp4 --contact-sheet demo/contact-sheet.png
 echo
 echo "Boxes, one line x,y,w,h for each frame: demo/boxes.txt"

@@ -57,9 +57,9 @@ inline int pack_data(const TrainConfig& config, const std::filesystem::path& fol
     }
     std::uint64_t bytes = 0;
     for (const PackShard& shard : index->shards) bytes += shard.bytes;
-    std::printf("%s: %zu shards, %.1f MiB: %zu videos, %zu images, %zu pictures in all\n", folders[i].c_str(),
-                index->shards.size(), static_cast<double>(bytes) / (1 << 20), index->sequences.size(), index->images.size(),
-                index->pictures.size());
+    std::printf("%s: %zu shard%s, %.1f MiB: %zu videos, %zu images, %zu pictures in all\n", folders[i].c_str(),
+                index->shards.size(), index->shards.size() == 1 ? "" : "s", static_cast<double>(bytes) / (1 << 20),
+                index->sequences.size(), index->images.size(), index->pictures.size());
     std::fflush(stdout);
   }
   return kOk;

@@ -214,7 +214,7 @@ TEST_CASE("train: packs of the data give the weights that the folders give") {
   const Outcome packing = w.train(bare + " --shard-mb 1 --pack " + w.at("packs").string());
   INFO(packing.output);
   REQUIRE(packing.status == 0);
-  CHECK(packing.says("packs/videos: 1 shards"));
+  CHECK(packing.says("packs/videos: 1 shard,"));
   CHECK(packing.says("2 videos, 0 images, 20 pictures in all"));
   const Outcome again = w.train(bare + " --pack " + w.at("packs").string());
   CHECK(again.status == 2);
