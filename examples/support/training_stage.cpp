@@ -44,8 +44,7 @@ struct Parts {
   }
 };
 
-/// The weights of the vision transformer, or of the autoencoder, that `init` may name into the backbone; the others' from
-/// the seed.
+/// Starting values from the seed, and for the backbone from the vision transformer or autoencoder that `init` may name.
 template <class Model>
 void initialise(Model& model, const TrainConfig& config) {
   if (config.init.empty()) return detrack::initialise(model, config.train.seed);

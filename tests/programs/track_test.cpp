@@ -220,8 +220,10 @@ TEST_CASE("track: what cannot be used is named, status 2, and what was tracked s
   rejects(kRun + "--frames frames --render no/such/folder/out.mp4", {"no/such/folder/out.mp4"});
   rejects(kRun + "--frames frames --trajectory 9", {"trajectory"});
   rejects(kRun + "--frames frames --read-block 99", {"read_block"});
-  for (const char* option : {"--passes 0", "--read-block -1", "--iou-gate 1.5", "--score-gate 2"})
-    rejects(kRun + "--frames frames " + option, {std::string(option).substr(0, std::string(option).find(' ')).c_str()});
+  rejects(kRun + "--frames frames --read-block -1", {"--read-block"});
+  rejects(kRun + "--frames frames --passes 0", {"--passes"});
+  rejects(kRun + "--frames frames --iou-gate 1.5", {"--iou-gate"});
+  rejects(kRun + "--frames frames --score-gate 2", {"--score-gate"});
   for (const char* box : {"200,10,20,20", "nan,1,5,5", "10,10,0,5", "10,10,5,-5", "10,10,5", "1,2,3,4,5", "a,b,c,d", "''",
                           "inf,1,5,5", "10,10,1e30,5"})
     rejects(with_weights + "--frames frames --box=" + box, {"box"});

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <set>
 #include <string>
 #include <string_view>
 
@@ -72,11 +71,9 @@ void initialise(Model& model, std::uint64_t seed) {
 /// without weights.
 template <class Model>
 void initialise(Model& model, std::uint64_t seed, const ImportReport& imported) {
-  std::set<std::string_view> without;
-  for (const ImportReport::Entry& entry : imported.entries)
-    if (entry.outcome == ImportReport::Outcome::initialised) without.insert(entry.parameter);
   model.visit([&](const std::string& name, auto& p) {
-    if (without.contains(name)) detail::initialise_parameter(name, p, seed);
+    const ImportReport::Entry* entry = imported.find(name);
+    if (entry && entry->outcome == ImportReport::Outcome::initialised) detail::initialise_parameter(name, p, seed);
   });
 }
 
