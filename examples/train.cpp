@@ -130,8 +130,11 @@ class Training {
                   source.unlabelled.size());
     }
     if (config_.validation.path.empty()) return;
-    validation_ = open_dataset(config_.validation.path, {.subset = config_.validation.subset});
-    print_warnings(validation_.warnings);
+    if (config_.train.stage == "mae") {
+      std::fprintf(stderr, "validation: not done in stage mae, which trains no tracker\n");
+      return;
+    }
+    validation_ = open_videos(config_.validation.path, {}, config_.validation.subset);
     if (!config_.validation.sequences.empty()) keep_sequences(validation_, config_.validation.sequences);
   }
 
@@ -269,6 +272,7 @@ class Training {
                                                 : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
     runner.tracker.threads = 1;
     runner.tracker.visual_memory.mode = parse_memory_mode(config_.validation.memory);
+    runner.tracker.confidence.hold_after = 0;  // its thresholds fit weights that are trained
     runner.quiet = options_.quiet;
     SequenceRunner sequences(network, validation_.sequences, runner);
     const auto results = sequences.run();

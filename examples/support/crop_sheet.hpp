@@ -40,6 +40,7 @@ inline Image crop_sheet(std::shared_ptr<const Network> network, std::span<const 
   TrackerOptions options;
   options.denoising_steps = true;
   options.threads = 1;
+  options.confidence.hold_after = 0;  // pictures of what the network says
   Tracker tracker(network, options);
   ContactSheet sheet("Validation crops", {kSide, kSide}, 5, 1);
   for (const Sequence& sequence : sequences) {

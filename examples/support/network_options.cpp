@@ -28,7 +28,17 @@ void NetworkOptions::add_to(CLI::App& app) {
       ->capture_default_str()
       ->check(CLI::Range(0.0, 1.0));
   app.add_option("--trajectory", trajectory_, "Previous boxes given to the network; by default what it was trained for");
-  app.add_flag("--hold-when-lost", hold_, "While the target is lost, keep its box and memories and widen the search crop");
+  app.add_option("--min-score", confidence_.min_score, "Softmax score below which the target counts as uncertain")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 1.0));
+  app.add_option("--hold-after", confidence_.hold_after,
+                 "Uncertain frames in a row from which on the target is held: box and memories stay, and it is looked for in "
+                 "wider search crops, too. 0: never, as in the paper")
+      ->capture_default_str()
+      ->check(CLI::Range(0, 1'000'000));
+  app.add_option("--found-score", confidence_.found_score, "Softmax score from which a held target counts as found again")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 1.0));
   app.add_option("--passes", passes_, "Ablation: runs of the network a frame, each from the box of the one before")
       ->capture_default_str()
       ->check(CLI::Range(1, 1000));
@@ -52,15 +62,11 @@ std::string NetworkOptions::fingerprint() const {
 }
 
 std::string NetworkOptions::text() const {
-  // What is as always goes unsaid, so that runs recorded before there was a choice are still the same runs.
-  std::string text = "trajectory " + std::to_string(trajectory_) + (hold_ ? ", hold when lost" : "");
-  const auto gate = [&](const char* name, double value, double usual) {
-    if (value != usual) text += detail::concat(", ", name, " ", value);
-  };
-  gate("iou gate", iou_gate_, VisualMemoryOptions{}.min_iou);
-  gate("score gate", score_gate_, VisualMemoryOptions{}.min_score);
-  if (passes_ != 1) text += ", passes " + std::to_string(passes_);
-  if (read_block_ != 0) text += ", read block " + std::to_string(read_block_);
+  std::string text = detail::concat(
+      "trajectory ", trajectory_, ", iou gate ", iou_gate_, ", score gate ", score_gate_, ", min score ",
+      confidence_.min_score, ", hold after ", confidence_.hold_after, ", found score ", confidence_.found_score);
+  if (passes_ != 1) text += detail::concat(", passes ", passes_);
+  if (read_block_ != 0) text += detail::concat(", read block ", read_block_);
   return text + ", device " + device_.text();
 }
 
@@ -81,7 +87,7 @@ TrackerOptions NetworkOptions::tracker_options(VisualMemoryOptions::Mode mode) c
   if (!memory_.empty()) options.visual_memory.mode = parse_memory_mode(memory_);
   options.visual_memory.min_iou = iou_gate_;
   options.visual_memory.min_score = score_gate_;
-  options.confidence.hold_when_lost = hold_;
+  options.confidence = confidence_;
   options.passes = passes_;
   options.read_block = read_block_;
   if (trajectory_ >= 0) options.trajectory = trajectory_;

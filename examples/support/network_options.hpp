@@ -35,7 +35,7 @@ class NetworkOptions {
   DeviceOptions device_;
   std::int64_t trajectory_ = -1, passes_ = 1, read_block_ = 0;
   double iou_gate_ = VisualMemoryOptions{}.min_iou, score_gate_ = VisualMemoryOptions{}.min_score;
-  bool hold_ = false;
+  ConfidenceOptions confidence_{};
 };
 
 }  // namespace detrack::program

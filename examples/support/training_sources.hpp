@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -39,6 +40,15 @@ inline void keep_starting(std::vector<Sequence>& sequences, const std::vector<st
   });
 }
 
+/// Videos of any layout; what is odd about them goes to stderr. Errors: argument; io; format.
+inline Dataset open_videos(const std::filesystem::path& path, std::optional<Layout> layout, const std::string& subset) {
+  Dataset dataset = open_dataset(
+      path,
+      {.layout = layout, .subset = subset, .load_image = [](const std::filesystem::path& mask) { return load_image(mask); }});
+  print_warnings(dataset.warnings);
+  return dataset;
+}
+
 /// What was packed of a folder is what training on the folder reads, so its order and its samples are the same.
 /// Errors: io; format; argument (another subset than the pack's).
 inline TrainingSource open_pack(const DataEntry& entry, std::vector<Pack>& packs) {
@@ -63,12 +73,7 @@ inline TrainingSource open_source(const DataEntry& entry, std::vector<Pack>& pac
   if (const auto layout = find_layout(entry.path)) {
     if (!entry.subset.empty() && (*layout == Layout::plain || *layout == Layout::otb || *layout == Layout::lasot))
       fail(ErrorCode::argument, "data: ", entry.name, ": subset: the layout ", to_string(*layout), " has none");
-    Dataset dataset = open_dataset(
-        entry.path, {.layout = layout, .subset = entry.subset, .load_image = [](const std::filesystem::path& path) {
-                       return load_image(path);
-                     }});
-    print_warnings(dataset.warnings);
-    source.sequences = std::move(dataset.sequences);
+    source.sequences = open_videos(entry.path, layout, entry.subset).sequences;
     if (!entry.only.empty()) keep_starting(source.sequences, entry.only);
     return source;
   }

@@ -31,6 +31,7 @@ TrackerOptions template_every_candidate() {
   options.threads = 1;
   options.visual_memory.mode = VisualMemoryOptions::Mode::always;
   options.visual_memory.first_interval = 2;
+  options.confidence.hold_after = 0;  // so that boxes move, whatever the scores
   options.denoising_steps = true;
   return options;
 }

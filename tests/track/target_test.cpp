@@ -23,6 +23,13 @@ Target started(const TrackerOptions& options = {}, const TargetGeometry& geometr
   return target;
 }
 
+/// As in the paper: states only report.
+TrackerOptions never_held() {
+  TrackerOptions options;
+  options.confidence.hold_after = 0;
+  return options;
+}
+
 /// A frame in which the target is where the network says, by default where it was, and certain.
 Target::Verdict step(Target& target, double iou = 1, double score = 1, const CropBox& predicted = {0.4, 0.45, 0.6, 0.55}) {
   return target.conclude(target.place(predicted, target.search_region()), iou, score);
@@ -100,8 +107,11 @@ TEST_CASE("visual memory: always takes every candidate, fixed none, and one temp
   CHECK(count(Mode::always, 1, 0.9) == 0);
 }
 
-TEST_CASE("states: uncertain below either threshold, lost after ten in a row, found with the first certain frame") {
-  Target target = started();
+TEST_CASE("states: uncertain below either threshold, lost after ten in a row, tracking with the first certain frame") {
+  TrackerOptions options = never_held();
+  options.confidence.min_score = 0.5;
+  options.confidence.min_iou = 0.4;
+  Target target = started(options);
   CHECK(target.state() == TargetState::tracking);
   CHECK(step(target, 0.4, 0.5).state == TargetState::tracking);  // on the thresholds is certain
   CHECK(step(target, 0.39, 0.9).state == TargetState::uncertain);
@@ -113,8 +123,8 @@ TEST_CASE("states: uncertain below either threshold, lost after ten in a row, fo
   CHECK(step(target, 0, 0).state == TargetState::uncertain);
 }
 
-TEST_CASE("states only report: a lost target's box and trajectory go on by default") {
-  Target target = started();
+TEST_CASE("a target that is never held: states only report, box and trajectory go on") {
+  Target target = started(never_held());
   for (int i = 0; i < 12; ++i) step(target, 0, 0);
   const CropRegion region = target.search_region();
   const Box moved = step(target, 0, 0, {0.5, 0.45, 0.7, 0.55}).box;
@@ -124,38 +134,51 @@ TEST_CASE("states only report: a lost target's box and trajectory go on by defau
   CHECK(region.side == crop_around(target.box(), 4).side);
 }
 
-TEST_CASE("hold_when_lost: box and memories stay, the crop widens up to twice, and the first certain frame is believed") {
+TEST_CASE("a held target: box and memories stay, crops of several sides take turns, and found is more than certain") {
   TrackerOptions options;
-  options.confidence.hold_when_lost = true;
-  options.confidence.lost_after = 3;
-  options.confidence.widening = 0.25;
+  options.confidence = {.min_score = 0.45,
+                        .lost_after = 4,
+                        .hold_after = 2,
+                        .found_score = 0.6,
+                        .widest_search = 3,
+                        .looks = 2};
   options.visual_memory.mode = VisualMemoryOptions::Mode::always;
   Target target = started(options);
   const CropBox elsewhere{0.6, 0.6, 0.8, 0.7};
-  step(target, 0, 0), step(target, 0, 0);
-  const Box held = target.box();
-  const double side = target.search_region().side, base = std::sqrt(held.area()) * 4;
-  CHECK(side == std::ceil(base));
-  for (const double factor : {1.25, 1.5, 1.75, 2.0, 2.0, 2.0}) {
-    const auto verdict = step(target, 0, 0, elsewhere);
-    CHECK(verdict.state == TargetState::lost);
-    CHECK(verdict.box == held);
-    CHECK_FALSE(verdict.admitted);  // frame 5 would be a candidate
-    CHECK(target.trajectory().boxes().back() == held);
+  const Box moved = step(target, 1, 0.44, {0.41, 0.45, 0.61, 0.55}).box;
+  CHECK(target.box() == moved);  // the first uncertain frame is still followed
+  const double base = std::sqrt(moved.area()) * 4;
+  for (int i = 0; const double factor : {1, 1, 2, 2, 3, 3, 1, 1, 2}) {
+    const auto verdict = step(target, 1, i == 0 ? 0.44 : 0.59, elsewhere);  // 0.59 would be certain, but is not found
+    CHECK(verdict.state == (++i + 1 < 4 ? TargetState::uncertain : TargetState::lost));
+    CHECK(verdict.box == moved);
+    CHECK_FALSE(verdict.admitted);  // frames 5 and 10 would be candidates
+    CHECK(target.trajectory().boxes().back() == moved);
     CHECK(target.search_region().side == std::ceil(base * factor));
   }
   const CropRegion wide = target.search_region();
-  const auto verdict = step(target, 1, 1, elsewhere);
+  const auto verdict = step(target, 1, 0.6, elsewhere);
   CHECK(verdict.state == TargetState::tracking);
   CHECK(verdict.box == clip_to_frame(to_frame(elsewhere, wide), 640, 480));
   CHECK(target.search_region().side == crop_around(verdict.box, 4).side);
+  CHECK(step(target, 1, 0.45).state == TargetState::tracking);  // which is certain again
+}
+
+TEST_CASE("a held target is found at min_score, if found_score is below it") {
+  TrackerOptions options;
+  options.confidence.min_score = 0.7;
+  options.confidence.found_score = 0.2;
+  Target target = started(options);
+  CHECK(step(target, 1, 0.69).state == TargetState::uncertain);
+  CHECK(step(target, 1, 0.69).state == TargetState::uncertain);
+  CHECK(step(target, 1, 0.7).state == TargetState::tracking);
 }
 
 TEST_CASE("absurd predictions never leave the frame, never throw and never grow memory") {
   Philox random(7, 0);
   const std::vector<double> odd{kNan, kInfinity, -kInfinity, 0, 1e300, -1e300, 1e9, -1e9, 0.5, 1e-300, -0.0};
   for (const auto& [width, height] : {std::pair{640L, 480L}, {1L, 1L}, {3L, 2000L}, {15L, 9L}}) {
-    Target target({.trajectory = 7}, {});
+    Target target({.trajectory = 7}, never_held());
     const double w = static_cast<double>(width), h = static_cast<double>(height);
     target.init({w / 4, h / 4, w / 2, h / 2}, width, height);
     for (int t = 0; t < 3000; ++t) {
@@ -204,7 +227,7 @@ TEST_CASE("first boxes must overlap the frame and have an area") {
 }
 
 TEST_CASE("relocate starts box, trajectory and state anew and keeps templates") {
-  TrackerOptions options;
+  TrackerOptions options = never_held();
   options.visual_memory.mode = VisualMemoryOptions::Mode::always;
   Target target = started(options);
   for (int t = 1; t <= 20; ++t) step(target, 0, 0);
@@ -218,7 +241,8 @@ TEST_CASE("relocate starts box, trajectory and state anew and keeps templates") 
 
 TEST_CASE("a restored target goes on as the recorded one; records that contradict themselves are refused") {
   TrackerOptions options;
-  options.confidence.hold_when_lost = true;
+  options.confidence.min_iou = 0.4;
+  options.confidence.hold_after = 5;
   Target a = started(options);
   for (int t = 1; t <= 23; ++t) step(a, t < 12 ? 1 : 0, 1, {0.41, 0.45, 0.6, 0.56});
   const TargetRecord record = a.record();
@@ -263,8 +287,10 @@ TEST_CASE("options are checked, and errors name them") {
   rejects("visual_memory.max_doublings", [](auto& o) { o.visual_memory.max_doublings = 64; });
   rejects("confidence.min_score", [](auto& o) { o.confidence.min_score = -1; });
   rejects("confidence.lost_after", [](auto& o) { o.confidence.lost_after = 0; });
-  rejects("confidence.widening", [](auto& o) { o.confidence.widening = kInfinity; });
-  rejects("confidence.max_widening", [](auto& o) { o.confidence.max_widening = 0.5; });
+  rejects("confidence.hold_after", [](auto& o) { o.confidence.hold_after = -1; });
+  rejects("confidence.found_score", [](auto& o) { o.confidence.found_score = kInfinity; });
+  rejects("confidence.widest_search", [](auto& o) { o.confidence.widest_search = 0; });
+  rejects("confidence.looks", [](auto& o) { o.confidence.looks = 0; });
   rejects("search_factor", [](auto& o) { o.search_factor = 0.0; });
   rejects("threads", [](auto& o) { o.threads = -1; });
   validate(TrackerOptions{});

@@ -46,16 +46,20 @@ inline VisualMemoryOptions::Mode parse_memory_mode(std::string_view name) {
   fail(ErrorCode::argument, "memory: expected gated, always or fixed, got ", name);
 }
 
-/// When a target counts as uncertain or lost, and what then.
+/// When a target counts as uncertain or lost, and how it is looked for then. The thresholds were chosen with the weights in
+/// examples/weights; for others look at the reliability plots of `evaluate`.
 struct ConfidenceOptions {
-  double min_score = 0.5;        ///< a frame is uncertain below this softmax score ...
-  double min_iou = 0.4;          ///< ... or below this IoU score
+  double min_score = 0.45;       ///< a frame is uncertain below this softmax score ...
+  double min_iou = 0;            ///< ... or below this IoU score
   std::int64_t lost_after = 10;  ///< uncertain frames in a row
-  /// Off: states only report. On: while a target is lost, its box and memories stay as they are and the search crop widens,
-  /// frame by frame. Benchmark protocols run with it off.
-  bool hold_when_lost = false;
-  double widening = 0.1;      ///< of the search factor, added for each lost frame
-  double max_widening = 2.0;  ///< times the search factor
+
+  /// Uncertain frames in a row from which on the target is held: box and memories stay as they are, and it is looked for
+  /// around the last box, in search crops of 1, 2, ... `widest_search` times the usual side in turns, `looks` frames each.
+  /// 0: never, as in the paper; states only report.
+  std::int64_t hold_after = 1;
+  double found_score = 0.6;  ///< softmax score from which a held target counts as found, if min_score is not larger
+  std::int64_t widest_search = 3;
+  std::int64_t looks = 3;
 };
 
 struct TrackerOptions {
@@ -92,10 +96,10 @@ inline void validate(const TrackerOptions& options) {
   share("confidence.min_score", confidence.min_score);
   share("confidence.min_iou", confidence.min_iou);
   count("confidence.lost_after", confidence.lost_after, 1, 1'000'000'000);
-  expect(confidence.widening >= 0 && confidence.widening <= 10, "confidence.widening", "a number in [0, 10]",
-         confidence.widening);
-  expect(confidence.max_widening >= 1 && confidence.max_widening <= 10, "confidence.max_widening", "a number in [1, 10]",
-         confidence.max_widening);
+  count("confidence.hold_after", confidence.hold_after, 0, 1'000'000'000);
+  share("confidence.found_score", confidence.found_score);
+  count("confidence.widest_search", confidence.widest_search, 1, 10);
+  count("confidence.looks", confidence.looks, 1, 1'000'000);
   if (options.search_factor)
     expect(*options.search_factor >= 0.1 && *options.search_factor <= 100, "search_factor", "a number in [0.1, 100]",
            *options.search_factor);

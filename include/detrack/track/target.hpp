@@ -18,7 +18,7 @@ namespace detrack {
 enum class TargetState {
   tracking,
   uncertain,  ///< a score is below its threshold in this frame
-  lost        ///< uncertain for many frames in a row; ends with the first certain one
+  lost        ///< uncertain for many frames in a row, until it is found
 };
 
 constexpr std::string_view to_string(TargetState state) {
@@ -82,12 +82,12 @@ class Target {
     state_ = TargetState::tracking;
   }
 
-  /// Where the next frame is looked at: around the last box, wider while a target is lost and held.
+  /// Where the next frame is looked at: around the last box; while the target is held in wider crops, too.
   CropRegion search_region() const {
     double factor = geometry_.search_factor;
     if (holding()) {
-      const auto lost_frames = static_cast<double>(uncertain_frames_ - confidence_.lost_after + 1);
-      factor *= std::min(confidence_.max_widening, 1 + confidence_.widening * lost_frames);
+      const std::int64_t look = (uncertain_frames_ - confidence_.hold_after) / confidence_.looks;
+      factor *= static_cast<double>(1 + look % confidence_.widest_search);
     }
     return crop_around(box_, factor);
   }
@@ -99,10 +99,11 @@ class Target {
     return place_in_frame(predicted, region, box_, static_cast<double>(width_), static_cast<double>(height_));
   }
 
-  /// Takes over the frame's result. Scores that are no numbers count as 0.
+  /// Takes over the frame's result. Scores that are no numbers are below every threshold.
   Verdict conclude(const Box& placed, double iou, double score) {
     ++frame_;
-    const bool certain = score >= confidence_.min_score && iou >= confidence_.min_iou;
+    const double enough = holding() ? std::max(confidence_.found_score, confidence_.min_score) : confidence_.min_score;
+    const bool certain = score >= enough && iou >= confidence_.min_iou;
     uncertain_frames_ = certain ? 0 : uncertain_frames_ + 1;
     state_ = certain                                      ? TargetState::tracking
              : uncertain_frames_ < confidence_.lost_after ? TargetState::uncertain
@@ -169,7 +170,7 @@ class Target {
   }
 
  private:
-  bool holding() const { return confidence_.hold_when_lost && state_ == TargetState::lost; }
+  bool holding() const { return confidence_.hold_after > 0 && uncertain_frames_ >= confidence_.hold_after; }
 
   static void check_box(const char* what, const Box& box, std::int64_t width, std::int64_t height) {
     if (width < 1 || height < 1) fail(ErrorCode::argument, "Target: ", what, ": expected init() before");
