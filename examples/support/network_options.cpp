@@ -31,9 +31,10 @@ void NetworkOptions::add_to(CLI::App& app) {
   app.add_option("--min-score", confidence_.min_score, "Softmax score below which the target counts as uncertain")
       ->capture_default_str()
       ->check(CLI::Range(0.0, 1.0));
-  app.add_option("--hold-after", confidence_.hold_after,
-                 "Uncertain frames in a row from which on the target is held: box and memories stay, and it is looked for in "
-                 "wider search crops, too. 0: never, as in the paper")
+  app.add_option(
+         "--hold-after", confidence_.hold_after,
+         "Uncertain frames in a row from which on the target is held: box and memories stay, and it is looked for in "
+         "wider search crops, too. 0: never, as in the paper")
       ->capture_default_str()
       ->check(CLI::Range(0, 1'000'000));
   app.add_option("--found-score", confidence_.found_score, "Softmax score from which a held target counts as found again")
@@ -62,9 +63,9 @@ std::string NetworkOptions::fingerprint() const {
 }
 
 std::string NetworkOptions::text() const {
-  std::string text = detail::concat(
-      "trajectory ", trajectory_, ", iou gate ", iou_gate_, ", score gate ", score_gate_, ", min score ",
-      confidence_.min_score, ", hold after ", confidence_.hold_after, ", found score ", confidence_.found_score);
+  std::string text = detail::concat("trajectory ", trajectory_, ", iou gate ", iou_gate_, ", score gate ", score_gate_,
+                                    ", min score ", confidence_.min_score, ", hold after ", confidence_.hold_after,
+                                    ", found score ", confidence_.found_score);
   if (passes_ != 1) text += detail::concat(", passes ", passes_);
   if (read_block_ != 0) text += detail::concat(", read block ", read_block_);
   return text + ", device " + device_.text();

@@ -42,9 +42,10 @@ inline void keep_starting(std::vector<Sequence>& sequences, const std::vector<st
 
 /// Videos of any layout; what is odd about them goes to stderr. Errors: argument; io; format.
 inline Dataset open_videos(const std::filesystem::path& path, std::optional<Layout> layout, const std::string& subset) {
-  Dataset dataset = open_dataset(
-      path,
-      {.layout = layout, .subset = subset, .load_image = [](const std::filesystem::path& mask) { return load_image(mask); }});
+  Dataset dataset =
+      open_dataset(path, {.layout = layout, .subset = subset, .load_image = [](const std::filesystem::path& mask) {
+                            return load_image(mask);
+                          }});
   print_warnings(dataset.warnings);
   return dataset;
 }

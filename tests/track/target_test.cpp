@@ -136,12 +136,8 @@ TEST_CASE("a target that is never held: states only report, box and trajectory g
 
 TEST_CASE("a held target: box and memories stay, crops of several sides take turns, and found is more than certain") {
   TrackerOptions options;
-  options.confidence = {.min_score = 0.45,
-                        .lost_after = 4,
-                        .hold_after = 2,
-                        .found_score = 0.6,
-                        .widest_search = 3,
-                        .looks = 2};
+  options.confidence = {
+      .min_score = 0.45, .lost_after = 4, .hold_after = 2, .found_score = 0.6, .widest_search = 3, .looks = 2};
   options.visual_memory.mode = VisualMemoryOptions::Mode::always;
   Target target = started(options);
   const CropBox elsewhere{0.6, 0.6, 0.8, 0.7};
