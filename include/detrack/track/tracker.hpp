@@ -27,7 +27,8 @@ struct TrackTimings {
 struct TrackResult {
   Box box;           ///< frame pixels, within the frame
   double score = 0;  ///< softmax score, in [0, 1]: how sharp the prediction is
-  double iou = 0;    ///< IoU score, in [0, 1]: the overlap with the target that the network expects of `box`
+  double iou = 0;    ///< IoU score, in [0, 1]: the overlap with the target that the network expects of its box, which is
+                     ///< `box` unless the target is held
   TargetState state = TargetState::tracking;
   std::int64_t frame = 0;        ///< frames since init()
   bool template_added = false;   ///< this frame's view of the target became a template
