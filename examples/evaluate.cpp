@@ -65,8 +65,8 @@ class Evaluator {
     }
     for (const std::string& folder : options_.compare) all.push_back(read(folder, ""));
     for (const Scored& scored : all)
-      std::printf("%s%s\n", all.size() > 1 ? (scored.evaluation.tracker + "\n").c_str() : "",
-                  table(scored.evaluation).c_str());
+      std::printf("%s%s\n%s", all.size() > 1 ? (scored.evaluation.tracker + "\n").c_str() : "",
+                  table(scored.evaluation).c_str(), confidence(scored.evaluation).c_str());
     if (all.size() > 1) std::printf("%s\n", comparison(all).c_str());
     std::printf("%s", notes(all[0].evaluation).c_str());
     for (const std::string& folder : {options_.save, options_.report})
@@ -141,6 +141,12 @@ class Evaluator {
     return protocol_ == Protocol::got10k ? ResultLayout::got10k : ResultLayout::toolkit;
   }
 
+  /// Nothing where the tracker's scores are not known.
+  static std::string confidence(const Evaluation& evaluation) {
+    const std::string text = confidence_table(evaluation.reliability);
+    return text.empty() ? text : text + '\n';
+  }
+
   static std::string comparison(const std::vector<Scored>& all) {
     std::size_t width = 8;
     for (const Scored& scored : all) width = std::max(width, scored.evaluation.tracker.size());
@@ -201,7 +207,8 @@ int main(int argc, char** argv) {
   app.add_option("--convention", options.convention,
                  "Whose reading of the rules: toolkit (got-10k/toolkit, TrackingNet-devkit), pytracking or ostrack; by "
                  "default the one by which the benchmark's numbers are published");
-  app.add_option("--save", options.save, "Folder for the result files, which also lets a stopped run go on");
+  app.add_option("--save", options.save,
+                 "Folder for the result files (boxes, times, scores), which also lets a stopped run go on");
   app.add_option("--save-layout", options.save_layout,
                  "toolkit (<sequence>.txt), got10k (<sequence>/<sequence>_001.txt) or pytracking (whole pixels, tabs)")
       ->check(CLI::IsMember({"toolkit", "got10k", "pytracking"}));

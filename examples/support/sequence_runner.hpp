@@ -40,6 +40,7 @@ inline SequenceResult run_sequence(Tracker& tracker, const Sequence& sequence, s
   result.name = sequence.name;
   auto& boxes = result.runs.emplace_back();
   auto& seconds = result.seconds.emplace_back();
+  auto& confidences = result.confidences;
   for (std::size_t t = 0; t < sequence.frames.size() && !interrupted(); ++t) {
     const Image image = load_image(sequence.frames[t]);
     const auto begin = Clock::now();
@@ -47,8 +48,11 @@ inline SequenceResult run_sequence(Tracker& tracker, const Sequence& sequence, s
       if (t == 0) {
         tracker.init(image, sequence.truth_at(0));
         boxes.push_back(sequence.truth_at(0));
+        confidences.push_back({.score = 1, .iou = 1});
       } else {
-        boxes.push_back(tracker.update(image).box);
+        const TrackResult tracked = tracker.update(image);
+        boxes.push_back(tracked.box);
+        confidences.push_back({tracked.score, tracked.iou, tracked.state});
       }
     } catch (const Error& error) {
       fail(error.code(), sequence.name, ": ", sequence.frames[t].string(), ": ", error.what());
@@ -129,7 +133,7 @@ class SequenceRunner {
         SequenceResult result = run_sequence(*tracker, sequence, frames_done_);
         if (result.runs[0].size() < sequence.frames.size()) return;  // interrupted
         if (!options_.save.empty())
-          write_result(options_.save, options_.layout, sequence.name, result.runs[0], result.seconds[0]);
+          write_result(options_.save, options_.layout, sequence.name, result.runs[0], result.seconds[0], result.confidences);
         results_[order[at]] = as_written(std::move(result));
       } catch (const std::exception& error) {
         const std::lock_guard lock(mutex_);
@@ -141,6 +145,7 @@ class SequenceRunner {
   /// As the files will have it, so that a resumed evaluation gives the same scores as an unbroken one.
   SequenceResult as_written(SequenceResult result) const {
     result.runs[0] = parse_boxes(format_boxes(result.runs[0], options_.layout));
+    result.confidences = parse_confidences(format_confidences(result.confidences));
     return result;
   }
 

@@ -210,6 +210,26 @@ TEST_CASE("report: trackers compared") {
   CHECK(contains(mixed.visible, "pytracking computes it"));
 }
 
+TEST_CASE("report: confidence, of those trackers whose scores are known") {
+  Report report;
+  report.evaluations = {evaluation_of("silent", 0.6), evaluation_of("talking", 0.7)};
+  CHECK(!contains(report_html(report), "Confidence"));
+
+  const std::vector<FrameConfidence> confidences{{0.85, 0.55, TargetState::tracking}, {0.35, kMissing, TargetState::lost}};
+  report.evaluations[1].reliability = reliability_of(confidences, std::vector<double>{0.74, 0.05});
+  const std::string html = report_html(report);
+  const PageCheck page = page_of(report);
+  CHECK(contains(html, "<a href=\"#confidence\">"));
+  CHECK(page.tags.at("figure") == 2 * (3 + 3));  // opened and closed: curves, and what the second tracker alone has
+  for (const char* part : {"Softmax score", "IoU score", "calibration error, 2 frames", "calibration error, 1 frames",
+                           "0.205",  // (0.11 + 0.3) / 2
+                           "0.190", "uncertain", "0.740", "0.050", "1.000"})
+    CHECK_MESSAGE(contains(page.visible, part), part);
+  const std::size_t section = html.find("id=\"confidence\"");
+  CHECK(html.find("<h3>talking</h3>", section) != std::string::npos);
+  CHECK(html.find("<h3>silent</h3>", section) == std::string::npos);
+}
+
 TEST_CASE("report: text from outside stays text") {
   const std::string evil = "<script>alert('x')</script>&amp;\"' onload=\"x\x01\xff\xc0\x80 \xe5\xba\x8f\xe5\x88\x97_1";
   Report report;

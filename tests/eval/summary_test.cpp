@@ -53,6 +53,47 @@ TEST_CASE("summary: every key for the whole and each sequence, null for what is 
   CHECK(json.at("thresholds").at("precision").size() == 51);
 }
 
+TEST_CASE("summary: reliability where the tracker's scores are known") {
+  Evaluation e = example();
+  CHECK(!nlohmann::json::parse(summary_json(e)).contains("reliability"));
+  CHECK(confidence_table(e.reliability) == "");
+
+  const std::vector<FrameConfidence> confidences{{0.85, 0.55, TargetState::tracking}, {1, 0, TargetState::lost}};
+  e.reliability = reliability_of(confidences, std::vector<double>{0.75, 0.05});
+  const auto json = nlohmann::json::parse(summary_json(e)).at("reliability");
+  CHECK(json.at("frames") == 2);
+  CHECK(json.at("score").at("frames") == 2);
+  CHECK(json.at("score").at("calibration_error").get<double>() == doctest::Approx((0.1 + 0.95) / 2));
+  CHECK(json.at("iou").at("calibration_error").get<double>() == doctest::Approx((0.2 + 0.05) / 2));
+  CHECK(json.at("score").at("bins").size() == 10);
+  CHECK(json.at("score").at("bins").at(8) ==
+        nlohmann::json{{"frames", 1}, {"mean_overlap", 0.75}, {"lost", 0.0}, {"mean_score", 0.85}});
+  CHECK(json.at("iou").at("bins").at(9) ==
+        nlohmann::json{{"frames", 0}, {"mean_overlap", nullptr}, {"lost", nullptr}, {"mean_score", nullptr}});
+  CHECK(json.at("states").at("lost") == nlohmann::json{{"frames", 1}, {"mean_overlap", 0.05}, {"lost", 1.0}});
+  CHECK(json.at("states").at("uncertain").at("frames") == 0);
+
+  CHECK(confidence_table(e.reliability) ==
+        "confidence  frames  score  overlap   <0.1  frames    IoU  overlap   <0.1\n"
+        "0.0-0.1          0      -        -      -       1  0.000    0.050  1.000\n"
+        "0.1-0.2          0      -        -      -       0      -        -      -\n"
+        "0.2-0.3          0      -        -      -       0      -        -      -\n"
+        "0.3-0.4          0      -        -      -       0      -        -      -\n"
+        "0.4-0.5          0      -        -      -       0      -        -      -\n"
+        "0.5-0.6          0      -        -      -       1  0.550    0.750  0.000\n"
+        "0.6-0.7          0      -        -      -       0      -        -      -\n"
+        "0.7-0.8          0      -        -      -       0      -        -      -\n"
+        "0.8-0.9          1  0.850    0.750  0.000       0      -        -      -\n"
+        "0.9-1.0          1  1.000    0.050  1.000       0      -        -      -\n"
+        "all              2  0.925    0.400  0.500       2  0.275    0.400  0.500\n"
+        "calibration error: score 0.525, IoU 0.125\n"
+        "state      frames  overlap   <0.1\n"
+        "tracking        1    0.750  0.000\n"
+        "uncertain       0        -      -\n"
+        "lost            1    0.050  1.000\n"
+        "<0.1: share of overlaps below 0.1\n");
+}
+
 TEST_CASE("summary: names that are not UTF-8 do not break the file") {
   Evaluation e = example();
   e.sequences[0].name = "\xff\xfe";

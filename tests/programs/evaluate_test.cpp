@@ -1,6 +1,7 @@
 // The evaluate program, run as people run it: a small dataset, with weights and with result files, stopped and resumed.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -127,6 +128,42 @@ TEST_CASE("evaluate: runs the tracker, saves result files, and does not run twic
 
   CHECK(work.evaluate("--weights w.safetensors --dataset data --protocol got10k --save got").status == 0);
   CHECK(fs::exists(work.at("got/walk/walk_001.txt")));
+}
+
+TEST_CASE("evaluate: the tracker's scores are kept, and count the same when they are read again") {
+  const DatasetWorkshop work;
+  const std::string run = "--weights w.safetensors --dataset data --protocol otb --save results --report report ";
+  Outcome outcome = work.evaluate(run);
+  CHECK_MESSAGE(outcome.status == 0, outcome.output);
+  CHECK(outcome.says("calibration error"));
+  CHECK(work.text("report/report.html").find("id=\"confidence\"") != std::string::npos);
+  const std::string scores = work.text("results/scores/walk_scores.txt");
+  CHECK(scores.starts_with("1.000000,1.000000,tracking\n"));
+  CHECK(std::count(scores.begin(), scores.end(), '\n') == 10);
+  const auto reliability = work.json("results/summary.json").at("reliability");
+  CHECK(reliability.at("frames") == 9 + 4);  // frame 0 and the absent target are no test
+  CHECK(reliability.at("score").at("frames") == 9 + 4);
+
+  fs::remove(work.at("results/drive.txt"));  // stopped before its end
+  outcome = work.evaluate(run);
+  CHECK(outcome.says("1 sequences were complete"));
+  CHECK(work.json("results/summary.json").at("reliability") == reliability);
+
+  CHECK(work.evaluate("--results results --dataset data --protocol otb --report again").status == 0);
+  CHECK(work.json("again/summary.json").at("reliability") == reliability);
+
+  std::ofstream(work.at("results/scores/walk_scores.txt")) << "0.5,0.5\n";
+  outcome = work.evaluate("--results results --dataset data --protocol otb --report damaged");
+  CHECK(outcome.status == 0);
+  CHECK(outcome.says("walk_scores.txt: line 1"));
+  CHECK(work.json("damaged/summary.json").at("reliability").at("frames") == 4);
+
+  work.add_results("silent", 4, ",");
+  outcome = work.evaluate("--results silent --dataset data --protocol otb --report without");
+  CHECK(outcome.status == 0);
+  CHECK_FALSE(outcome.says("calibration error"));
+  CHECK(work.text("without/report.html").find("id=\"confidence\"") == std::string::npos);
+  CHECK_FALSE(work.json("without/summary.json").contains("reliability"));
 }
 
 TEST_CASE("evaluate: a sequence that cannot be read is named; the others are scored; status 2") {

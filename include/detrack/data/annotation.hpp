@@ -50,28 +50,36 @@ inline void parse_row(std::string_view line, const std::string& label, std::size
   }
 }
 
-/// Calls f(line number from 1, its numbers) for each line. Blank lines are allowed at the end only: elsewhere they would
-/// shift all frames after them.
+/// Calls f(line number from 1, the line without its end) for each line.
 template <class F>
-void for_each_row(std::string_view text, const std::string& label, F&& f) {
+void for_each_line(std::string_view text, const std::string& label, F&& f) {
   if (text.size() > kMaxAnnotationBytes)
     fail(ErrorCode::format, label, ": expected at most ", kMaxAnnotationBytes, " bytes, got ", text.size());
   if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);  // a byte order mark
-  std::vector<double> row;
-  std::size_t blank = 0;  // the last blank line
   for (std::size_t number = 1; !text.empty(); ++number) {
     const std::size_t end = std::min(text.find('\n'), text.size());
     std::string_view line = text.substr(0, end);
     text.remove_prefix(std::min(end + 1, text.size()));
     if (line.ends_with('\r')) line.remove_suffix(1);
+    f(number, line);
+  }
+}
+
+/// Calls f(line number from 1, its numbers) for each line. Blank lines are allowed at the end only: elsewhere they would
+/// shift all frames after them.
+template <class F>
+void for_each_row(std::string_view text, const std::string& label, F&& f) {
+  std::vector<double> row;
+  std::size_t blank = 0;  // the last blank line
+  for_each_line(text, label, [&](std::size_t number, std::string_view line) {
     parse_row(line, label, number, row);
     if (row.empty()) {
       blank = number;
-      continue;
+      return;
     }
     if (blank != 0) fail(ErrorCode::format, label, ": line ", blank, ": expected numbers, got a blank line before others");
     f(number, std::span<const double>(row));
-  }
+  });
 }
 
 template <class F>

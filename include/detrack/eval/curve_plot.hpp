@@ -19,6 +19,14 @@ struct Curve {
   std::size_t number = 0;  ///< for its looks
 };
 
+/// Where the area of a plot lies in its picture, in the picture's units.
+struct PlotArea {
+  static constexpr double kWidth = 380, kHeight = 300, kLeft = 46, kRight = 12, kTop = 10, kBottom = 46;
+  double x_max = 1;
+  std::string x(double t) const { return fixed(kLeft + (kWidth - kLeft - kRight) * t / x_max, 1); }
+  std::string y(double rate) const { return fixed(kTop + (kHeight - kTop - kBottom) * (1 - rate), 1); }
+};
+
 struct CurvePlot {
   std::string label;  ///< what the picture shows, for who cannot see it; HTML
   std::string x_label{}, y_label{};
@@ -26,13 +34,14 @@ struct CurvePlot {
   std::vector<double> x_ticks{};
   int x_decimals = 1;
   std::vector<Curve> curves{};  ///< the first is drawn on top
+  std::string backdrop{};       ///< SVG behind the curves, in the coordinates of PlotArea
 };
 
 /// Points that are not finite are gaps.
 inline std::string curve_svg(const CurvePlot& plot) {
-  constexpr double kWidth = 380, kHeight = 300, kLeft = 46, kRight = 12, kTop = 10, kBottom = 46;
-  const auto x = [&](double t) { return fixed(kLeft + (kWidth - kLeft - kRight) * t / plot.x_max, 1); };
-  const auto y = [&](double rate) { return fixed(kTop + (kHeight - kTop - kBottom) * (1 - rate), 1); };
+  const PlotArea area{plot.x_max};
+  const auto x = [&](double t) { return area.x(t); };
+  const auto y = [&](double rate) { return area.y(rate); };
   const auto text = [](const std::string& at, const std::string& anchor, const std::string& what) {
     return "<text " + at + " text-anchor=\"" + anchor + "\">" + what + "</text>";
   };
@@ -40,16 +49,16 @@ inline std::string curve_svg(const CurvePlot& plot) {
   std::string grid, labels;
   for (const double rate : {0.0, 0.2, 0.4, 0.6, 0.8, 1.0}) {
     grid += "M" + x(0) + " " + y(rate) + "H" + x(plot.x_max);
-    labels += text("x=\"" + fixed(kLeft - 7, 1) + "\" y=\"" + y(rate) + "\" dy=\".35em\"", "end", fixed(rate, 1));
+    labels += text("x=\"" + fixed(area.kLeft - 7, 1) + "\" y=\"" + y(rate) + "\" dy=\".35em\"", "end", fixed(rate, 1));
   }
   for (const double tick : plot.x_ticks) {
     grid += "M" + x(tick) + " " + y(0) + "V" + y(1);
-    labels +=
-        text("x=\"" + x(tick) + "\" y=\"" + fixed(kHeight - kBottom + 18, 1) + "\"", "middle", fixed(tick, plot.x_decimals));
+    labels += text("x=\"" + x(tick) + "\" y=\"" + fixed(area.kHeight - area.kBottom + 18, 1) + "\"", "middle",
+                   fixed(tick, plot.x_decimals));
   }
-  labels += text("x=\"" + x(plot.x_max / 2) + "\" y=\"" + fixed(kHeight - 6, 1) + "\"", "middle", plot.x_label);
+  labels += text("x=\"" + x(plot.x_max / 2) + "\" y=\"" + fixed(area.kHeight - 6, 1) + "\"", "middle", plot.x_label);
   labels += text("transform=\"translate(12 " + y(0.5) + ") rotate(-90)\"", "middle", plot.y_label);
-  svg += "<path class=\"grid\" d=\"" + grid + "\"/>\n" + labels + "\n";
+  svg += "<path class=\"grid\" d=\"" + grid + "\"/>\n" + labels + "\n" + plot.backdrop;
   for (auto curve = plot.curves.rbegin(); curve != plot.curves.rend(); ++curve) {
     std::string path;
     bool pen_down = false;

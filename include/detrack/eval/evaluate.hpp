@@ -17,6 +17,7 @@
 #include "detrack/eval/evaluation.hpp"
 #include "detrack/eval/frame_scores.hpp"
 #include "detrack/eval/metrics.hpp"
+#include "detrack/eval/reliability.hpp"
 #include "detrack/eval/rules.hpp"
 #include "detrack/io/quoted.hpp"
 
@@ -211,6 +212,8 @@ inline Evaluation evaluate(Protocol protocol, std::span<const Sequence> sequence
   std::string missing;
   std::size_t missing_count = 0;
   detail::Tally tally;
+  std::vector<FrameConfidence> confidences;
+  std::vector<double> overlaps;
   for (std::size_t i = 0; i < sequences.size(); ++i) {
     if (results[i].name != sequences[i].name)
       fail(ErrorCode::argument, "evaluate: result ", i, ": expected that of ", detail::in_quotes(sequences[i].name),
@@ -219,7 +222,12 @@ inline Evaluation evaluate(Protocol protocol, std::span<const Sequence> sequence
       if (missing_count++ < 5) missing += (missing.empty() ? "" : ", ") + detail::in_quotes(sequences[i].name);
       continue;
     }
-    evaluation.sequences.push_back(detail::evaluate_sequence(rules, sequences[i], results[i], tally));
+    const SequenceScores& scores =
+        evaluation.sequences.emplace_back(detail::evaluate_sequence(rules, sequences[i], results[i], tally));
+    for (std::size_t t = 1; t < std::min(results[i].confidences.size(), scores.overlaps.size()); ++t) {
+      confidences.push_back(results[i].confidences[t]);
+      overlaps.push_back(scores.overlaps[t]);
+    }
   }
   if (missing_count > 5) missing += ", ...";
   if (missing_count > 0 && !options.skip_missing)
@@ -236,6 +244,7 @@ inline Evaluation evaluate(Protocol protocol, std::span<const Sequence> sequence
     evaluation.overall.sr75 = all.sr75;
   }
   evaluation.overall.fps = all.fps;
+  evaluation.reliability = reliability_of(confidences, overlaps);
   evaluation.thresholds = std::move(rules.thresholds);
   evaluation.choices = std::move(rules.choices);
   return evaluation;

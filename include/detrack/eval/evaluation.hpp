@@ -8,16 +8,18 @@
 
 #include "detrack/core/box.hpp"
 #include "detrack/eval/convention.hpp"
+#include "detrack/eval/reliability.hpp"
 
 namespace detrack {
 
 /// What a tracker returned for one sequence.
 struct SequenceResult {
-  std::string name;                          ///< the sequence's
-  std::vector<std::vector<Box>> runs;        ///< a box for each frame, the first the given one. One run, or GOT-10k's
-                                             ///< repetitions; none where there is no result
-  std::vector<std::vector<double>> seconds;  ///< for each run those of each frame, the first that of init; may be empty
-  std::vector<std::string> warnings;         ///< what reading it found
+  std::string name;                            ///< the sequence's
+  std::vector<std::vector<Box>> runs;          ///< a box for each frame, the first the given one. One run, or GOT-10k's
+                                               ///< repetitions; none where there is no result
+  std::vector<std::vector<double>> seconds;    ///< for each run those of each frame, the first that of init; may be empty
+  std::vector<std::string> warnings;           ///< what reading it found
+  std::vector<FrameConfidence> confidences{};  ///< of the first run, for each frame; the first says nothing; may be empty
 };
 
 /// Fractions in [0, 1]; NaN where there is nothing to score.
@@ -57,6 +59,7 @@ struct Evaluation {
   Thresholds thresholds;
   std::vector<SequenceScores> sequences;  ///< in the order of the dataset
   Scores overall;
+  Reliability reliability;            ///< over the frames of all sequences, frame 0 left out; without confidences no frames
   std::vector<std::string> choices;   ///< every rule that was followed, as sentences for people
   std::vector<std::string> warnings;  ///< what is odd about the whole; those of a sequence are with it
 };

@@ -1,4 +1,4 @@
-// Evaluations as one HTML page that needs nothing but itself: scores, curves, pictures, overlaps over time.
+// Evaluations as one HTML page that needs nothing but itself: scores, curves, confidence, pictures, overlaps over time.
 #pragma once
 
 #include <algorithm>
@@ -22,6 +22,8 @@
 #include "detrack/eval/evaluation.hpp"
 #include "detrack/eval/html.hpp"
 #include "detrack/eval/line_style.hpp"
+#include "detrack/eval/reliability.hpp"
+#include "detrack/eval/reliability_plot.hpp"
 #include "detrack/eval/report_style.hpp"
 #include "detrack/eval/summary.hpp"
 #include "detrack/eval/time_plot.hpp"
@@ -109,6 +111,7 @@ class ReportPage {
     if (!report_.evaluations.empty()) {
       add_overall();
       add_curves();
+      if (has_confidence()) add_confidence();
       add_rules();
       add_bars();
       add_tables();
@@ -138,6 +141,10 @@ class ReportPage {
   }
 
   std::size_t trackers() const { return report_.evaluations.size(); }
+  bool has_confidence() const {
+    return std::any_of(report_.evaluations.begin(), report_.evaluations.end(),
+                       [](const Evaluation& e) { return e.reliability.frames > 0; });
+  }
   std::string tracker(std::size_t k) const {
     const std::string& name = report_.evaluations[k].tracker;
     return name.empty() ? "tracker " + std::to_string(k + 1) : html_text(name);
@@ -207,6 +214,7 @@ class ReportPage {
   void add_head();
   void add_overall();
   void add_curves();
+  void add_confidence();
   void add_rules();
   void add_bars();
   void add_tables();
@@ -241,8 +249,9 @@ inline void ReportPage::add_head() {
   page_ += "<nav aria-label=\"Parts of this page\">";
   if (trackers() > 0)
     page_ +=
-        "<a href=\"#overall\">Overall</a><a href=\"#curves\">Curves</a><a href=\"#rules\">How it was scored</a>"
-        "<a href=\"#bars\">Sequences by AUC</a><a href=\"#tables\">All scores</a>";
+        std::string("<a href=\"#overall\">Overall</a><a href=\"#curves\">Curves</a>") +
+        (has_confidence() ? "<a href=\"#confidence\">Confidence</a>" : "") +
+        "<a href=\"#rules\">How it was scored</a><a href=\"#bars\">Sequences by AUC</a><a href=\"#tables\">All scores</a>";
   page_ += "<a href=\"#frames\">Frame by frame</a></nav>\n</header>\n<main>\n";
 }
 
@@ -325,6 +334,40 @@ inline void ReportPage::add_curves() {
   page_ +=
       "</div>\n<p class=\"soft\">Beside each name: the area under the success curve (AUC), precision and normalised "
       "precision, as the rules below read them off the curves.</p>\n";
+}
+
+inline void ReportPage::add_confidence() {
+  page_ +=
+      "<h2 id=\"confidence\">Confidence</h2>\n<p class=\"soft\">What the tracker said of its boxes, against their overlap "
+      "with the truth; frame 0 and frames that are not scored are left out. Dots: mean overlap of the frames whose score "
+      "lies in each tenth; dotted: where score and overlap are equal; bars: the share of frames. The calibration error is "
+      "the mean distance from the dotted line, weighted by frames; of the softmax score, which is not made to be an "
+      "overlap, it is only a gap.</p>\n";
+  const auto diagram = [&](const char* title, const char* name, const ReliabilityCurve& curve, std::size_t k) {
+    page_ += std::string("<figure class=\"card\"><figcaption>") + title + "</figcaption>\n" +
+             reliability_svg(curve, name, k) + "<ul class=\"legend\"><li>" + line_sample(k) + "<span>calibration error, " +
+             html_count(curve.all.frames) + " frames</span><b>" + html_number(curve.calibration_error) +
+             "</b></li></ul></figure>\n";
+  };
+  for (std::size_t k = 0; k < trackers(); ++k) {
+    const Reliability& reliability = report_.evaluations[k].reliability;
+    if (reliability.frames == 0) continue;
+    if (trackers() > 1) page_ += "<h3>" + tracker(k) + "</h3>\n";
+    page_ += "<div class=\"three\">\n";
+    diagram("Softmax score", "softmax score", reliability.score, k);
+    diagram("IoU score", "IoU score", reliability.iou, k);
+    page_ +=
+        "<figure class=\"card\"><figcaption>States</figcaption>\n<table><thead><tr><th scope=\"col\">State</th>"
+        "<th scope=\"col\">Frames</th><th scope=\"col\">Overlap</th><th scope=\"col\">&lt; 0.1</th></tr></thead><tbody>\n";
+    for (std::size_t s = 0; s < kTargetStates.size(); ++s) {
+      const OverlapStatistics& state = reliability.states[s];
+      page_ += "<tr><th scope=\"row\">" + std::string(to_string(kTargetStates[s])) + "</th><td>" + html_count(state.frames) +
+               "</td><td>" + html_number(state.mean_overlap) + "</td><td>" + html_number(state.lost) + "</td></tr>\n";
+    }
+    page_ +=
+        "</tbody></table>\n<p class=\"soft\">Mean overlap, and the share of frames whose overlap is below 0.1: the target "
+        "is lost.</p></figure>\n</div>\n";
+  }
 }
 
 inline void ReportPage::add_rules() {

@@ -33,10 +33,11 @@ thead th{border-top:0;font-weight:600;vertical-align:bottom}
 th:first-child{text-align:left;font-weight:400;position:sticky;left:0;background:var(--card);min-width:8rem;max-width:20rem;
 white-space:normal;overflow-wrap:break-word}
 thead th:first-child{font-weight:600}
+.card table{font-size:.875rem}.card th,.card td{padding:.3rem}.card th:first-child{min-width:0}
 tfoot th:first-child,tfoot td,td.best{font-weight:700}
 tfoot tr:first-child>*{border-top:2px solid var(--soft)}
 .three{display:grid;grid-template-columns:repeat(auto-fit,minmax(19rem,1fr));gap:1rem}
-.three+p{margin-top:.75rem}
+.three+p{margin-top:.75rem}.three+h3{margin-top:1.25rem}h3+.three{margin-top:.5rem}
 figure{margin:0;min-width:0}
 figure.card>figcaption{font-weight:600;color:var(--text);margin-bottom:.25rem}
 svg{display:block;width:100%}
@@ -45,10 +46,11 @@ svg text{fill:var(--soft);font-size:13px;font-family:inherit}
 svg path{fill:none}
 .grid{stroke:var(--grid);stroke-width:1;vector-effect:non-scaling-stroke}
 .half{stroke:var(--soft);stroke-width:1;stroke-dasharray:2 4;vector-effect:non-scaling-stroke;opacity:.7}
-svg path.missing{fill:var(--shade)}
+svg path.missing,svg path.counts{fill:var(--shade)}
 .mark{stroke:var(--soft);stroke-width:2;vector-effect:non-scaling-stroke}
 .line{stroke-width:2;stroke-linejoin:round;stroke-linecap:round;vector-effect:non-scaling-stroke}
 .time .line{stroke-width:1.5}
+.dots{stroke-width:8;stroke-linecap:round;vector-effect:non-scaling-stroke}
 .band{stroke:none;opacity:.22;shape-rendering:crispEdges}
 path.c0{stroke:var(--c0)}path.c1{stroke:var(--c1)}path.c2{stroke:var(--c2)}path.c3{stroke:var(--c3)}
 path.c4{stroke:var(--c4)}path.c5{stroke:var(--c5)}

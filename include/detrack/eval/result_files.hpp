@@ -16,6 +16,7 @@
 #include "detrack/data/annotation.hpp"
 #include "detrack/data/layouts/folder.hpp"
 #include "detrack/data/sequence.hpp"
+#include "detrack/eval/confidence_file.hpp"
 #include "detrack/eval/convention.hpp"
 #include "detrack/eval/evaluation.hpp"
 #include "detrack/eval/fixed.hpp"
@@ -24,7 +25,8 @@
 
 namespace detrack {
 
-/// How the result files of one tracker lie in its folder.
+/// How the result files of one tracker lie in its folder. Scores, which are no part of either program's layout, lie where
+/// the times do: <sequence>_scores.txt, in scores/ for toolkit, by format_confidences().
 enum class ResultLayout {
   toolkit,    ///< <sequence>.txt, `%.3f` and commas; times/<sequence>_time.txt, `%.8f`
   got10k,     ///< <sequence>/<sequence>_001.txt and <sequence>/<sequence>_time.txt, written the same
@@ -32,17 +34,18 @@ enum class ResultLayout {
 };
 
 struct ResultPaths {
-  std::filesystem::path boxes, times;
+  std::filesystem::path boxes, times, confidences;
 };
 
 inline ResultPaths result_paths(const std::filesystem::path& folder, ResultLayout layout, const std::string& sequence) {
+  const std::string boxes = sequence + ".txt", times = sequence + "_time.txt", confidences = sequence + "_scores.txt";
   switch (layout) {
     case ResultLayout::got10k:
-      return {folder / sequence / (sequence + "_001.txt"), folder / sequence / (sequence + "_time.txt")};
-    case ResultLayout::pytracking: return {folder / (sequence + ".txt"), folder / (sequence + "_time.txt")};
+      return {folder / sequence / (sequence + "_001.txt"), folder / sequence / times, folder / sequence / confidences};
+    case ResultLayout::pytracking: return {folder / boxes, folder / times, folder / confidences};
     case ResultLayout::toolkit: break;
   }
-  return {folder / (sequence + ".txt"), folder / "times" / (sequence + "_time.txt")};
+  return {folder / boxes, folder / "times" / times, folder / "scores" / confidences};
 }
 
 /// Where got-10k/toolkit looks for a tracker's results below its result_dir.
@@ -98,13 +101,15 @@ inline void write_text(const std::filesystem::path& path, const std::string& tex
 
 }  // namespace detail
 
-/// Writes a run into the tracker's folder, each file all or nothing, times (if there are any) before boxes: where there are
-/// boxes the run is complete. Errors: io; argument (as format_boxes()).
+/// Writes a run into the tracker's folder, each file all or nothing, times and confidences (if there are any) before boxes:
+/// where there are boxes the run is complete. Errors: io; argument (as format_boxes()).
 inline void write_result(const std::filesystem::path& folder, ResultLayout layout, const std::string& sequence,
-                         std::span<const Box> boxes, std::span<const double> seconds) {
+                         std::span<const Box> boxes, std::span<const double> seconds,
+                         std::span<const FrameConfidence> confidences = {}) {
   const ResultPaths paths = result_paths(folder, layout, sequence);
   const std::string text = format_boxes(boxes, layout);
   if (!seconds.empty()) detail::write_text(paths.times, format_times(seconds, layout));
+  if (!confidences.empty()) detail::write_text(paths.confidences, format_confidences(confidences));
   detail::write_text(paths.boxes, text);
 }
 
@@ -127,7 +132,7 @@ namespace detail {
 
 struct FoundResult {
   std::vector<std::filesystem::path> runs;
-  std::filesystem::path times;  ///< may not exist
+  std::filesystem::path times, confidences;  ///< may not exist
 };
 
 /// The result files of a sequence in one folder, in whichever layout they are.
@@ -135,13 +140,16 @@ inline FoundResult find_result(const std::filesystem::path& folder, const Sequen
   std::vector<std::string> names{sequence.name};
   names.insert(names.end(), sequence.other_names.begin(), sequence.other_names.end());
   for (const std::string& name : names) {
-    const std::string times = name + "_time.txt";
     if (is_file(folder / (name + ".txt"))) {
-      const auto beside = folder / times;
-      return {{folder / (name + ".txt")}, is_file(beside) ? beside : folder / "times" / times};
+      const ResultPaths beside = result_paths(folder, ResultLayout::pytracking, name);
+      const ResultPaths below = result_paths(folder, ResultLayout::toolkit, name);
+      return {{beside.boxes},
+              is_file(beside.times) ? beside.times : below.times,
+              is_file(beside.confidences) ? beside.confidences : below.confidences};
     }
     if (!is_folder(folder / name)) continue;
-    FoundResult found{{}, folder / name / times};
+    const ResultPaths paths = result_paths(folder, ResultLayout::got10k, name);
+    FoundResult found{{}, paths.times, paths.confidences};
     for (const std::string& file : names_in(folder / name, [&](const auto& entry) {
            const std::string file = entry.path().filename().string();
            return file.starts_with(name + "_") && file.ends_with(".txt") && file.size() > name.size() + 5 &&
@@ -166,8 +174,9 @@ inline std::vector<std::vector<double>> read_times(const std::filesystem::path& 
 }  // namespace detail
 
 /// The results of one sequence in a tracker's folder: <sequence>.txt, or <sequence>/<sequence>_001.txt and further
-/// repetitions; numbers separated by commas, tabs or blanks; times where they are. No file is no error: the result has no
-/// runs. A file of times that cannot be read is a warning. Errors: io; format (naming file and line).
+/// repetitions; numbers separated by commas, tabs or blanks; times and scores where they are. No file is no error: the
+/// result has no runs. A file of times that cannot be read is a warning, as is one of scores, or one that has not a line for
+/// each box of the first run. Errors: io; format (naming file and line).
 inline SequenceResult read_result(const std::filesystem::path& folder, const Sequence& sequence) {
   SequenceResult result;
   result.name = sequence.name;
@@ -176,12 +185,18 @@ inline SequenceResult read_result(const std::filesystem::path& folder, const Seq
     result.runs.push_back(read_boxes(path));
     if (result.runs.back().empty()) fail(ErrorCode::format, path.string(), ": expected at least one box, got none");
   }
-  if (found.runs.empty() || !detail::is_file(found.times)) return result;
-  try {
-    result.seconds = detail::read_times(found.times, result.runs.size());
-  } catch (const Error& error) {
-    result.warnings.push_back(std::string(error.what()) + "; times are left out");
-  }
+  if (found.runs.empty()) return result;
+  const auto read_if_there = [&](const std::filesystem::path& path, const char* what, const auto& read) {
+    if (!detail::is_file(path)) return;
+    try {
+      read();
+    } catch (const Error& error) {
+      result.warnings.push_back(std::string(error.what()) + "; " + what + " are left out");
+    }
+  };
+  read_if_there(found.times, "times", [&] { result.seconds = detail::read_times(found.times, result.runs.size()); });
+  read_if_there(found.confidences, "scores",
+                [&] { result.confidences = read_confidences(found.confidences, result.runs[0].size()); });
   return result;
 }
 
