@@ -2,6 +2,7 @@
 // given.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -164,7 +165,7 @@ TEST_CASE("track: the gates let templates in, the block read out and the passes 
   int added = 0;
   // Boxes and scores: in so small a network a template moves the scores more than the boxes.
   const auto run = [&](const std::string& options) {
-    const Outcome outcome = work.track(kRun + "--frames frames --threads 1 --json all.json " + options);
+    const Outcome outcome = work.track(kRun + "--frames frames --threads 1 --hold-after 0 --json all.json " + options);
     REQUIRE_MESSAGE(outcome.status == 0, outcome.output);
     const auto json = nlohmann::json::parse(work.text("all.json"));
     std::vector<std::string> found;
@@ -190,6 +191,20 @@ TEST_CASE("track: the gates let templates in, the block read out and the passes 
   CHECK(twice != fixed);
   CHECK(early != fixed);
   CHECK(early != twice);
+}
+
+TEST_CASE("track: where the network is unsure the box stays, unless it is never held") {
+  const ClipWorkshop work;
+  const auto run = [&](const std::string& options) {
+    const Outcome outcome = work.track(kRun + "--frames frames --threads 1 --out boxes.txt " + options);
+    REQUIRE_MESSAGE(outcome.status == 0, outcome.output);
+    return work.lines("boxes.txt");
+  };
+  const auto followed = run("--min-score 1 --hold-after 0"), held = run("--min-score 1");
+  REQUIRE(followed.size() == 12);
+  CHECK(std::count(followed.begin(), followed.end(), followed[0]) < 12);
+  CHECK(std::count(held.begin(), held.end(), followed[0]) == 12);
+  CHECK(run("--min-score 0") == followed);  // it is never unsure
 }
 
 TEST_CASE("track: what cannot be used is named, status 2, and what was tracked stays") {
