@@ -25,9 +25,10 @@ cmake --preset release
 cmake --build --preset release --parallel "$(nproc)" --target examples/all
 
 mkdir -p demo
-# The man in the striped shirt, from where he stands alone until he walks out of the picture (frame 287); then he is lost.
-build/release/examples/track --weights examples/weights/detrack-*.safetensors --video "$video" --start 200 \
-  --frames-count 100 --box 222,190,28,80 \
+# A man with a sheet of paper walks past others and twice behind a lamp post, until he leaves the picture (frame 405); then he
+# is lost.
+build/release/examples/track --weights examples/weights/detrack-*.safetensors --video "$video" --start 240 \
+  --frames-count 180 --box 662,270,48,108 \
   --out demo/boxes.txt --render demo/track.mp4 --contact-sheet demo/contact-sheet.png
 echo
 echo "Boxes, one line x,y,w,h for each frame: demo/boxes.txt"
