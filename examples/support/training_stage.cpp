@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "detrack/io/import_vit.hpp"
+#include "detrack/io/json.hpp"
 #include "detrack/io/open_weights.hpp"
 #include "detrack/model/initialise.hpp"
 #include "detrack/model/masked_autoencoder_file.hpp"
@@ -112,7 +113,18 @@ class BatchStage : public Stage<Run> {
   const Batch* next_ = nullptr;  ///< of the loader
 };
 
-/// Weights bring their configuration; the run's must agree in everything but what earlier stages leave in it.
+/// "width 24 (the run has 192), depth 2 (the run has 12)"
+std::string differences(const Config& given, const Config& run) {
+  const auto its = nlohmann::json::parse(to_json(given)), runs = nlohmann::json::parse(to_json(run));
+  std::string text;
+  for (const auto& [name, value] : its.items())
+    if (value != runs.at(name))
+      text += (text.empty() ? "" : ", ") + name + " " + value.dump() + " (the run has " + runs.at(name).dump() + ")";
+  return text;
+}
+
+/// Weights bring their configuration; the run's must agree in everything but what is set after a stage: how much trajectory
+/// was trained, and how confidence is read out.
 DeTrack<float> make_model(const Parts& parts) {
   const std::string& init = parts.config.init;
   Config config = parts.config.model_config();
@@ -120,9 +132,10 @@ DeTrack<float> make_model(const Parts& parts) {
     const Config given = read_config(open_weights(init));
     config.name = given.name;
     config.trajectory_used = given.trajectory_used;
+    config.confidence_window = given.confidence_window;
     if (!(config == given))
-      fail(ErrorCode::config, init, ": expected the weights of the run's model, ", to_json(config), ", got ",
-           to_json(given));
+      fail(ErrorCode::config, init,
+           ": expected the weights of the run's model, got another's: ", differences(given, config));
   }
   DeTrack<float> model(config);
   if (parts.whole_model_given) {

@@ -129,14 +129,16 @@ TEST_CASE("train: the stages one after another, each with its files, numbers and
             .trajectory_used == 2);
   CHECK(w.metrics("sequences").back()["samples"].get<int>() % 4 == 0);
   const std::string tracked = " --init " + w.at("sequences/weights.safetensors").string();
-  const Outcome iou = w.train("--stage iou --set steps=2" + tracked + w.out("iou"));
+  const Outcome iou = w.train("--stage iou --set steps=2 --set model.confidence_window=5" + tracked + w.out("iou"));
   INFO(iou.output);
   REQUIRE(iou.status == 0);
-  CHECK(config_from_json(SafetensorsFile::open(w.at("iou/weights.safetensors")).metadata().at(Config::kMetadataKey))
-            .trajectory_used == 2);
+  const Config judged =
+      config_from_json(SafetensorsFile::open(w.at("iou/weights.safetensors")).metadata().at(Config::kMetadataKey));
+  CHECK(judged.trajectory_used == 2);
+  CHECK(judged.confidence_window == 2);  // as the weights had it
   const Outcome other = w.train("--stage iou --set model.search_factor=5" + tracked + w.out("other"));
   CHECK(other.status == 2);
-  CHECK(other.says("expected the weights of the run's model"));
+  CHECK(other.says("expected the weights of the run's model, got another's: search_factor 4.0 (the run has 5.0)\n"));
   const Outcome mae = w.train("--stage mae" + w.out("mae"));
   INFO(mae.output);
   REQUIRE(mae.status == 0);
