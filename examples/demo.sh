@@ -25,7 +25,7 @@ cmake --preset release
 cmake --build --preset release --parallel "$(nproc)" --target examples/all
 
 mkdir -p demo
-# A man with a sheet of paper walks past others and twice behind a lamp post, until he leaves the picture (frame 405); then he
+# A man with a sheet of paper walks past others and twice behind a lamp post, until he leaves the picture (frame 403); then he
 # is lost.
 build/release/examples/track --weights examples/weights/detrack-*.safetensors --video "$video" --start 240 \
   --frames-count 180 --box 662,270,48,108 \
