@@ -31,13 +31,13 @@ void NetworkOptions::add_to(CLI::App& app) {
   app.add_option("--min-score", confidence_.min_score, "Softmax score below which the target counts as uncertain")
       ->capture_default_str()
       ->check(CLI::Range(0.0, 1.0));
-  app.add_option(
-         "--hold-after", confidence_.hold_after,
-         "Uncertain frames in a row from which on the target is held: box and memories stay, and it is looked for in "
-         "wider search crops, too. 0: never, as in the paper")
+  app.add_option("--hold-after", confidence_.hold_after,
+                 "Uncertain frames in a row from which on the target is held: at its last certain box, around which it is "
+                 "looked for in "
+                 "wider search crops, too. 0: never, as in the paper")
       ->capture_default_str()
       ->check(CLI::Range(0, 1'000'000));
-  app.add_option("--found-score", confidence_.found_score, "Softmax score from which a held target counts as found again")
+  app.add_option("--found-score", confidence_.found_score, "Softmax score that ends a row of uncertain frames")
       ->capture_default_str()
       ->check(CLI::Range(0.0, 1.0));
   app.add_option("--passes", passes_, "Ablation: runs of the network a frame, each from the box of the one before")

@@ -200,7 +200,7 @@ TEST_CASE("track: where the network is unsure the box stays, unless it is never 
     REQUIRE_MESSAGE(outcome.status == 0, outcome.output);
     return work.lines("boxes.txt");
   };
-  const auto followed = run("--min-score 1 --hold-after 0"), held = run("--min-score 1");
+  const auto followed = run("--min-score 1 --hold-after 0"), held = run("--min-score 1 --hold-after 1");
   REQUIRE(followed.size() == 12);
   CHECK(std::count(followed.begin(), followed.end(), followed[0]) < 12);
   CHECK(std::count(held.begin(), held.end(), followed[0]) == 12);

@@ -42,7 +42,7 @@ TrackerOptions eager(int threads = 1) {
   TrackerOptions options;
   options.threads = threads;
   options.visual_memory.mode = VisualMemoryOptions::Mode::always;  // so that templates change
-  options.confidence.hold_after = 0;                           // so that boxes move, whatever the scores
+  options.confidence.hold_after = 0;                               // so that boxes move, whatever the scores
   options.denoising_steps = true;
   return options;
 }
@@ -208,7 +208,7 @@ TEST_CASE("snapshots of another network, or damaged ones, are refused, naming th
   rejects(ErrorCode::format, "detrack.tracker", "[]");
   rejects(ErrorCode::format, "must be number", "{\"frame\": \"x\"}");
   const auto with_state = [](const std::string& state) {
-    return R"({"frame":0,"width":160,"height":120,"box":[60,40,30,24],"state":")" + state +
+    return R"({"frame":0,"width":160,"height":120,"box":[60,40,30,24],"certain_box":[60,40,30,24],"state":")" + state +
            R"(","uncertain_frames":0,"template_frames":[0,0,0],"trajectory":[[60,40,30,24],[60,40,30,24]]})";
   };
   rejects(ErrorCode::format, "state: expected", with_state("asleep"));

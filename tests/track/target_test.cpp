@@ -134,23 +134,29 @@ TEST_CASE("a target that is never held: states only report, box and trajectory g
   CHECK(region.side == crop_around(target.box(), 4).side);
 }
 
-TEST_CASE("a held target: box and memories stay, crops of several sides take turns, and found is more than certain") {
+TEST_CASE("a held target: the last certain box, memories as they were, crops of several sides in turns") {
   TrackerOptions options;
-  options.confidence = {
-      .min_score = 0.45, .lost_after = 4, .hold_after = 2, .found_score = 0.6, .widest_search = 3, .looks = 2};
+  options.confidence = {.min_score = 0.45, .found_score = 0.6, .lost_after = 4, .hold_after = 2, .widest_search = 3};
   options.visual_memory.mode = VisualMemoryOptions::Mode::always;
   Target target = started(options);
   const CropBox elsewhere{0.6, 0.6, 0.8, 0.7};
-  const Box moved = step(target, 1, 0.44, {0.41, 0.45, 0.61, 0.55}).box;
-  CHECK(target.box() == moved);  // the first uncertain frame is still followed
-  const double base = std::sqrt(moved.area()) * 4;
-  for (int i = 0; const double factor : {1, 1, 2, 2, 3, 3, 1, 1, 2}) {
-    const auto verdict = step(target, 1, i == 0 ? 0.44 : 0.59, elsewhere);  // 0.59 would be certain, but is not found
-    CHECK(verdict.state == (++i + 1 < 4 ? TargetState::uncertain : TargetState::lost));
-    CHECK(verdict.box == moved);
+  const Box certain = step(target, 1, 0.45, {0.41, 0.45, 0.61, 0.55}).box;
+  const auto followed = step(target, 1, 0.44, elsewhere);  // the first uncertain frame
+  CHECK(followed.state == TargetState::uncertain);
+  CHECK(followed.box != certain);
+  CHECK(target.box() == followed.box);
+  const double base = std::sqrt(certain.area()) * 4;
+  int uncertain = 1;
+  for (const double factor : {1, 2, 3, 1, 2, 3, 1, 2}) {
+    const auto verdict = step(target, 1, 0.59, elsewhere);  // would be certain, but does not end the row
+    CHECK(verdict.state == (++uncertain < 4 ? TargetState::uncertain : TargetState::lost));
+    CHECK(verdict.box == certain);
     CHECK_FALSE(verdict.admitted);  // frames 5 and 10 would be candidates
-    CHECK(target.trajectory().boxes().back() == moved);
     CHECK(target.search_region().side == std::ceil(base * factor));
+    CHECK(target.search_region().centre_x == certain.centre_x());
+    // The newest one is where the target is held.
+    const auto boxes = target.trajectory().boxes();
+    CHECK(std::vector<Box>(boxes.begin(), boxes.end()) == std::vector<Box>{certain, followed.box, certain});
   }
   const CropRegion wide = target.search_region();
   const auto verdict = step(target, 1, 0.6, elsewhere);
@@ -264,6 +270,7 @@ TEST_CASE("a restored target goes on as the recorded one; records that contradic
   rejects([](TargetRecord& r) { r.template_frames.push_back(3); });
   rejects([](TargetRecord& r) { r.template_frames[2] = r.frame + 1; });
   rejects([](TargetRecord& r) { r.box.x = 1e5; });
+  rejects([](TargetRecord& r) { r.certain_box.h = 0; });
   rejects([](TargetRecord& r) { r.width = 0; });
   rejects([](TargetRecord& r) { r.frame = -1; });
   rejects([](TargetRecord& r) { r.uncertain_frames = r.frame + 1; });
@@ -286,7 +293,6 @@ TEST_CASE("options are checked, and errors name them") {
   rejects("confidence.hold_after", [](auto& o) { o.confidence.hold_after = -1; });
   rejects("confidence.found_score", [](auto& o) { o.confidence.found_score = kInfinity; });
   rejects("confidence.widest_search", [](auto& o) { o.confidence.widest_search = 0; });
-  rejects("confidence.looks", [](auto& o) { o.confidence.looks = 0; });
   rejects("search_factor", [](auto& o) { o.search_factor = 0.0; });
   rejects("threads", [](auto& o) { o.threads = -1; });
   validate(TrackerOptions{});

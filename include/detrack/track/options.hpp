@@ -51,15 +51,14 @@ inline VisualMemoryOptions::Mode parse_memory_mode(std::string_view name) {
 struct ConfidenceOptions {
   double min_score = 0.45;       ///< a frame is uncertain below this softmax score ...
   double min_iou = 0;            ///< ... or below this IoU score
+  double found_score = 0.6;      ///< softmax score that ends a row of uncertain frames, if min_score is not larger
   std::int64_t lost_after = 10;  ///< uncertain frames in a row
 
-  /// Uncertain frames in a row from which on the target is held: box and memories stay as they are, and it is looked for
-  /// around the last box, in search crops of 1, 2, ... `widest_search` times the usual side in turns, `looks` frames each.
-  /// 0: never, as in the paper; states only report.
-  std::int64_t hold_after = 1;
-  double found_score = 0.6;  ///< softmax score from which a held target counts as found, if min_score is not larger
+  /// Uncertain frames in a row from which on the target is held: its box is that of the last certain frame, memories stay as
+  /// they are, and it is looked for around that box, in search crops of 1, 2, ... `widest_search` times the usual side in
+  /// turns. 0: never, as in the paper; states only report.
+  std::int64_t hold_after = 2;
   std::int64_t widest_search = 3;
-  std::int64_t looks = 3;
 };
 
 struct TrackerOptions {
@@ -99,7 +98,6 @@ inline void validate(const TrackerOptions& options) {
   count("confidence.hold_after", confidence.hold_after, 0, 1'000'000'000);
   share("confidence.found_score", confidence.found_score);
   count("confidence.widest_search", confidence.widest_search, 1, 10);
-  count("confidence.looks", confidence.looks, 1, 1'000'000);
   if (options.search_factor)
     expect(*options.search_factor >= 0.1 && *options.search_factor <= 100, "search_factor", "a number in [0.1, 100]",
            *options.search_factor);

@@ -36,6 +36,7 @@ inline void save_snapshot(const std::filesystem::path& path, const TrackerSnapsh
                               {"width", target.width},
                               {"height", target.height},
                               {"box", detail::box_numbers(target.box)},
+                              {"certain_box", detail::box_numbers(target.certain_box)},
                               {"state", to_string(target.state)},
                               {"uncertain_frames", target.uncertain_frames},
                               {"template_frames", target.template_frames}};
@@ -63,6 +64,7 @@ inline TrackerSnapshot load_snapshot(const std::filesystem::path& path) {
     target.width = json.at("width").get<std::int64_t>();
     target.height = json.at("height").get<std::int64_t>();
     target.box = detail::box_from_json(json.at("box"));
+    target.certain_box = detail::box_from_json(json.at("certain_box"));
     target.uncertain_frames = json.at("uncertain_frames").get<std::int64_t>();
     target.template_frames = json.at("template_frames").get<std::vector<std::int64_t>>();
     for (const auto& box : json.at("trajectory")) target.trajectory.push_back(detail::box_from_json(box));

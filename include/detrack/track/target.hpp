@@ -42,6 +42,7 @@ struct TargetRecord {
   std::int64_t frame = 0;              ///< frames since init()
   std::int64_t width = 0, height = 0;  ///< of the frames, pixels
   Box box;
+  Box certain_box;  ///< of the last certain frame
   TargetState state = TargetState::tracking;
   std::int64_t uncertain_frames = 0;  ///< in a row, up to this frame
   std::vector<Box> trajectory;
@@ -76,7 +77,7 @@ class Target {
   /// The user says where the target is: box and trajectory start anew, templates stay. Errors: argument.
   void relocate(const Box& box) {
     check_box("relocate", box, width_, height_);
-    box_ = box;
+    box_ = certain_box_ = box;
     trajectory_.fill(box);
     uncertain_frames_ = 0;
     state_ = TargetState::tracking;
@@ -85,10 +86,8 @@ class Target {
   /// Where the next frame is looked at: around the last box; while the target is held in wider crops, too.
   CropRegion search_region() const {
     double factor = geometry_.search_factor;
-    if (holding()) {
-      const std::int64_t look = (uncertain_frames_ - confidence_.hold_after) / confidence_.looks;
-      factor *= static_cast<double>(1 + look % confidence_.widest_search);
-    }
+    if (holding())
+      factor *= static_cast<double>(1 + (uncertain_frames_ - confidence_.hold_after) % confidence_.widest_search);
     return crop_around(box_, factor);
   }
   CropRegion template_region(const Box& box) const { return crop_around(box, geometry_.template_factor); }
@@ -102,14 +101,22 @@ class Target {
   /// Takes over the frame's result. Scores that are no numbers are below every threshold.
   Verdict conclude(const Box& placed, double iou, double score) {
     ++frame_;
-    const double enough = holding() ? std::max(confidence_.found_score, confidence_.min_score) : confidence_.min_score;
+    const double enough =
+        uncertain_frames_ > 0 ? std::max(confidence_.found_score, confidence_.min_score) : confidence_.min_score;
     const bool certain = score >= enough && iou >= confidence_.min_iou;
     uncertain_frames_ = certain ? 0 : uncertain_frames_ + 1;
     state_ = certain                                      ? TargetState::tracking
              : uncertain_frames_ < confidence_.lost_after ? TargetState::uncertain
                                                           : TargetState::lost;
-    if (holding()) return {clipped(box_), state_, false};
+    if (holding()) {
+      if (uncertain_frames_ == confidence_.hold_after && !(box_ == certain_box_)) {
+        box_ = certain_box_;  // where uncertain frames led is forgotten; the newest box of the trajectory is the last box
+        trajectory_.push(box_);
+      }
+      return {clipped(box_), state_, false};
+    }
     box_ = placed;
+    if (certain) certain_box_ = placed;
     trajectory_.push(placed);
     const bool admitted = visual_.is_candidate(frame_) && visual_.admits(iou, score);
     if (admitted) visual_.push(frame_);
@@ -141,6 +148,7 @@ class Target {
             width_,
             height_,
             box_,
+            certain_box_,
             state_,
             uncertain_frames_,
             {boxes.begin(), boxes.end()},
@@ -151,7 +159,7 @@ class Target {
     const auto expect = [](bool ok, const char* what) {
       if (!ok) fail(ErrorCode::argument, "Target: restore: expected ", what);
     };
-    check_box("restore", record.box, record.width, record.height);
+    for (const Box& box : {record.box, record.certain_box}) check_box("restore", box, record.width, record.height);
     expect(record.frame >= 0 && record.uncertain_frames >= 0 && record.uncertain_frames <= record.frame,
            "frame counts that are possible");
     for (const Box& box : record.trajectory) expect(box.valid(), "a trajectory of finite boxes");
@@ -164,6 +172,7 @@ class Target {
     restored.width_ = record.width;
     restored.height_ = record.height;
     restored.box_ = record.box;
+    restored.certain_box_ = record.certain_box;
     restored.state_ = record.state;
     restored.uncertain_frames_ = record.uncertain_frames;
     *this = std::move(restored);
@@ -191,7 +200,7 @@ class Target {
   TrajectoryMemory trajectory_;
   VisualMemory visual_;
   std::int64_t frame_ = 0, width_ = 0, height_ = 0;
-  Box box_;
+  Box box_, certain_box_;
   TargetState state_ = TargetState::tracking;
   std::int64_t uncertain_frames_ = 0;
 };
