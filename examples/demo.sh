@@ -28,7 +28,7 @@ mkdir -p demo
 # A man with a sheet of paper walks past others and twice behind a lamp post, until he leaves the picture (frame 403); then he
 # is lost.
 build/release/examples/track --weights examples/weights/detrack-*.safetensors --video "$video" --start 240 \
-  --frames-count 180 --box 662,270,48,108 \
+  --frames-count 176 --box 662,270,48,108 \
   --out demo/boxes.txt --render demo/track.mp4 --contact-sheet demo/contact-sheet.png
 echo
 echo "Boxes, one line x,y,w,h for each frame: demo/boxes.txt"
