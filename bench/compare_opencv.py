@@ -41,8 +41,12 @@ def arguments():
     cv2.setNumThreads(a.threads)
     every = sorted(d.name for d in a.dataset.iterdir() if (d / "groundtruth.txt").exists())
     a.names = a.sequences.split(",") if a.sequences else every
-    if missing := set(a.names) - set(every) or not a.names:
-        sys.exit(f"{a.dataset}: expected folders with a groundtruth.txt, got none of {missing}")
+    if not a.names:
+        sys.exit(f"{a.dataset}: expected folders with a groundtruth.txt, got none")
+    if missing := set(a.names) - set(every):
+        sys.exit(f"{a.dataset}: expected folders with a groundtruth.txt, got none for {','.join(sorted(missing))}")
+    if a.out.exists():
+        sys.exit(f"--out: {a.out} is there already; choose another folder")
     a.out.mkdir(parents=True)
     return a, cv2
 

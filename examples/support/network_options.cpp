@@ -33,8 +33,7 @@ void NetworkOptions::add_to(CLI::App& app) {
       ->check(CLI::Range(0.0, 1.0));
   app.add_option("--hold-after", confidence_.hold_after,
                  "Uncertain frames in a row from which on the target is held: at its last certain box, around which it is "
-                 "looked for in "
-                 "wider search crops, too. 0: never, as in the paper")
+                 "looked for in wider search crops, too. 0: never, as in the paper")
       ->capture_default_str()
       ->check(CLI::Range(0, 1'000'000));
   app.add_option("--found-score", confidence_.found_score, "Softmax score that ends a row of uncertain frames")
@@ -63,12 +62,10 @@ std::string NetworkOptions::fingerprint() const {
 }
 
 std::string NetworkOptions::text() const {
-  std::string text = detail::concat("trajectory ", trajectory_, ", iou gate ", iou_gate_, ", score gate ", score_gate_,
-                                    ", min score ", confidence_.min_score, ", hold after ", confidence_.hold_after,
-                                    ", found score ", confidence_.found_score);
-  if (passes_ != 1) text += detail::concat(", passes ", passes_);
-  if (read_block_ != 0) text += detail::concat(", read block ", read_block_);
-  return text + ", device " + device_.text();
+  return detail::concat("trajectory ", trajectory_, ", iou gate ", iou_gate_, ", score gate ", score_gate_, ", min score ",
+                        confidence_.min_score, ", hold after ", confidence_.hold_after, ", found score ",
+                        confidence_.found_score, ", passes ", passes_, ", read block ", read_block_, ", device ",
+                        device_.text());
 }
 
 std::shared_ptr<const Network> NetworkOptions::load() const {

@@ -109,7 +109,7 @@ class Target {
              : uncertain_frames_ < confidence_.lost_after ? TargetState::uncertain
                                                           : TargetState::lost;
     if (holding()) {
-      if (uncertain_frames_ == confidence_.hold_after && !(box_ == certain_box_)) {
+      if (!(box_ == certain_box_)) {
         box_ = certain_box_;  // where uncertain frames led is forgotten; the newest box of the trajectory is the last box
         trajectory_.push(box_);
       }
