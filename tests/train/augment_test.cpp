@@ -164,7 +164,7 @@ TEST_CASE("augment: low resolution keeps flat crops and the mean, and takes away
       CHECK(std::abs(crop.view()(2, i, j) - static_cast<float>(i + 2 * j) / 100) < 1e-2f);
 }
 
-TEST_CASE("augment: a foreign occluder copies a patch, and leaves out what lies outside") {
+TEST_CASE("augment: a patch is copied, and leaves out what lies outside") {
   const Tensor<float> before = ramp();
   Tensor<float> crop = ramp(), patch({3, 8, 8});
   std::fill_n(patch.data(), patch.numel(), 2.0f);

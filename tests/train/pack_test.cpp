@@ -221,7 +221,7 @@ TEST_CASE("pack: samples drawn from packs are those of the folders, and so are t
     if (i < 20) CHECK(pixels(read(got.search.file)) == pixels(read(want.search.file)));
     moved(got.search.file);
     for (CropRecipe& crop : got.templates) moved(crop.file);
-    if (got.search.foreign_occluder) moved(got.search.foreign_occluder->file);
+    for (Patch& patch : got.search.patches) moved(patch.file);
     CHECK(got == want);
     absent += got.absent ? 1 : 0;
     CHECK(name_below(from, whole(i).search.file) == name_below(to, expected_whole(i).search.file));

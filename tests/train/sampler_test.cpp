@@ -293,7 +293,7 @@ TEST_CASE("sampler: newer options change what they are for and nothing else") {
     for (std::size_t k = 0; k < one.templates.size(); ++k) {
       compare(one.templates[k], two.templates[k]);
       CHECK(two.templates[k].distortion.aspect == 0);
-      CHECK_FALSE(two.templates[k].foreign_occluder.has_value());
+      CHECK(two.templates[k].patches.empty());
     }
     stretched[kind] = std::max(stretched[kind], std::abs(two.search.distortion.aspect));
     // The prior is still the middle of the crop, and the crop the right one around it.
@@ -301,9 +301,9 @@ TEST_CASE("sampler: newer options change what they are for and nothing else") {
     CHECK(std::abs((two.prior[1] + two.prior[3]) / 2 - 0.5) < 1e-9);
     const double w = two.prior[2] - two.prior[0], h = two.prior[3] - two.prior[1], side = two.search.region.side;
     CHECK(std::abs(side - std::ceil(4 * std::sqrt(w * h) * side - 1e-9)) < 1e-9);
-    if (!two.search.foreign_occluder) continue;
+    if (two.search.patches.empty()) continue;
     ++hidden;
-    const ForeignOccluder& occluder = *two.search.foreign_occluder;
+    const Patch& occluder = two.search.patches.front();
     CHECK(whose(occluder.file) != whose(two.search.file));
     const CropBox truth = two.flip ? mirrored(two.truth) : two.truth;  // occluders are of the crop before it is mirrored
     const auto box = [](const CropBox& c) { return Box{c[0], c[1], c[2] - c[0], c[3] - c[1]}; };
@@ -324,7 +324,7 @@ TEST_CASE("sampler: newer options change what they are for and nothing else") {
   CHECK(std::abs(hidden - 300) < 50);
   // There is nothing else to cover with.
   const Sampler alone(data_of({{.name = "videos", .sequences = {moving("a", 60)}}}), sampler_config(), o, wide);
-  for (std::uint64_t i = 0; i < 50; ++i) CHECK_FALSE(alone(i).search.foreign_occluder.has_value());
+  for (std::uint64_t i = 0; i < 50; ++i) CHECK(alone(i).search.patches.empty());
 }
 
 TEST_CASE("picture sampler: squares inside the picture, of a fifth of it at least") {

@@ -50,7 +50,7 @@ class Augmenter {
           if (i + dy >= 0 && i + dy < S && j + dx >= 0 && j + dx < S) crop(c, i, j) = before(c, i + dy, j + dx);
   }
 
-  /// Pixels of the square that a foreign occluder's picture fills, at most those of the crop (S, S), at least one.
+  /// Pixels of the square that a patch's picture fills, at most those of the crop (S, S), at least one.
   static std::int64_t patch_size(const CropBox& to, std::int64_t S) {
     const std::int64_t w = pixel_of(to[2], S) - pixel_of(to[0], S), h = pixel_of(to[3], S) - pixel_of(to[1], S);
     return std::clamp<std::int64_t>(std::max(w, h), 1, S);

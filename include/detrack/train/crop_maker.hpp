@@ -27,7 +27,7 @@ class CropMaker {
   void operator()(const CropRecipe& recipe, bool flip, View<float> crop) {
     cut(recipe, crop);
     if (recipe.occluder) augmenter_.cover(crop, *recipe.occluder);
-    if (recipe.foreign_occluder) cover(crop, *recipe.foreign_occluder);
+    for (const Patch& patch : recipe.patches) lay(patch, crop);
     augmenter_.apply(crop, recipe.photometric);
     if (flip) Augmenter::mirror(crop);
     for (std::int64_t c = 0; c < 3; ++c) {
@@ -59,12 +59,12 @@ class CropMaker {
             .frame = image.view().pixels(), .left = region.left(), .top = region.top(), .side = region.side, .y = crop});
   }
 
-  void cover(View<float> crop, const ForeignOccluder& occluder) {
-    const std::int64_t n = Augmenter::patch_size(occluder.to, crop.extent(1));
+  void lay(const Patch& patch, View<float> crop) {
+    const std::int64_t n = Augmenter::patch_size(patch.to, crop.extent(1));
     patch_.resize(static_cast<std::size_t>(3 * n * n));
-    const View<float> patch(patch_.data(), {3, n, n});
-    cut(*images_->get(occluder.file), occluder.from, patch);
-    Augmenter::cover(crop, occluder.to, patch);
+    const View<float> pixels(patch_.data(), {3, n, n});
+    cut(*images_->get(patch.file), patch.from, pixels);
+    Augmenter::cover(crop, patch.to, pixels);
   }
 
   Config config_;

@@ -25,7 +25,7 @@ inline Occluder draw_occluder(Philox& rng, const CropBox& truth) {
 
 /// Comes over any of the four edges of the target, up to its middle, and may reach beyond the target: an object in front of
 /// it. It shows about as much of the other picture as that one's target takes: `box`, in pixels of `file`.
-inline ForeignOccluder draw_foreign_occluder(Philox& rng, const CropBox& truth, std::filesystem::path file, const Box& box) {
+inline Patch draw_foreign_occluder(Philox& rng, const CropBox& truth, std::filesystem::path file, const Box& box) {
   const double depth = draw_between(rng, 0.15, 0.5), beyond = draw_between(rng, 0, 0.5),
                length = draw_between(rng, 0.4, 1.2), along = rng.uniform();
   const bool across = rng.uniform() < 0.5, far_side = rng.uniform() < 0.5;

@@ -37,14 +37,14 @@ struct Occluder {
   bool operator==(const Occluder&) const = default;
 };
 
-/// A part of another picture that hides a part of the target, crop units. `from` is shown in the square as wide as the
-/// longer side of `to`, whose left top corner is that of `to`.
-struct ForeignOccluder {
+/// A part of another picture over a part of the crop: `to`, crop units. `from` is shown in the square as wide as the longer
+/// side of `to`, whose left top corner is that of `to`.
+struct Patch {
   CropBox to{};
   std::filesystem::path file;
   CropRegion from;
 
-  bool operator==(const ForeignOccluder&) const = default;
+  bool operator==(const Patch&) const = default;
 };
 
 struct CropRecipe {
@@ -52,7 +52,7 @@ struct CropRecipe {
   CropRegion region;  ///< a square of the distorted picture; its centre is a point of the picture as it is
   Photometric photometric;
   std::optional<Occluder> occluder{};
-  std::optional<ForeignOccluder> foreign_occluder{};
+  std::vector<Patch> patches{};  ///< in the order in which they are laid over the crop, after the occluder
   Distortion distortion{};
 
   bool operator==(const CropRecipe&) const = default;

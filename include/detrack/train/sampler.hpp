@@ -7,7 +7,6 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -94,7 +93,7 @@ class Sampler {
     sample.prior = to_crop(around, region);
     if (rng.uniform() < augment_.occlusion_prob) sample.search.occluder = draw_occluder(rng, sample.truth);
     if (augment_.foreign_occlusion_prob > 0)
-      sample.search.foreign_occluder = foreign_occluder(stream("foreign occluders"), whose, sample.truth);
+      add_foreign_occluder(stream("foreign occluders"), whose, sample.truth, sample.search.patches);
     if (sample.flip) {
       sample.truth = mirrored(sample.truth);
       sample.prior = mirrored(sample.prior);
@@ -149,12 +148,11 @@ class Sampler {
   }
 
   /// None, or a part of another video or picture than the search crop's: the target's own might show the target.
-  std::optional<ForeignOccluder> foreign_occluder(Philox rng, const std::string& whose, const CropBox& truth) const {
-    if (!(rng.uniform() < augment_.foreign_occlusion_prob)) return std::nullopt;
+  void add_foreign_occluder(Philox rng, const std::string& whose, const CropBox& truth, std::vector<Patch>& to) const {
+    if (!(rng.uniform() < augment_.foreign_occlusion_prob)) return;
     Target other = draw_target(rng);
     for (int draws = 1; draws < kDraws && other.whose == whose; ++draws) other = draw_target(rng);
-    if (other.whose == whose) return std::nullopt;
-    return draw_foreign_occluder(rng, truth, other.search.file, other.search.box);
+    if (other.whose != whose) to.push_back(draw_foreign_occluder(rng, truth, other.search.file, other.search.box));
   }
 
   /// Template 0, the search frame after it, and between them the dynamic templates in the order of time.
