@@ -8,6 +8,7 @@
 #include "cuda/adamw.cuh"
 #include "cuda/add.cuh"
 #include "cuda/attention.cuh"
+#include "cuda/augmented_crops.cuh"
 #include "cuda/box_overlap.cuh"
 #include "cuda/cast.cuh"
 #include "cuda/confidence.cuh"

@@ -75,6 +75,15 @@ class Memory {
     return handle;
   }
 
+  /// Structs as they are, in the context's memory for as long as this lives. They have no name and are not compared.
+  template <class E>
+  View<const E> given(const std::vector<E>& elements) {
+    const auto tensor = std::make_shared<Tensor<E>>(Shape{static_cast<std::int64_t>(elements.size())}, ctx_->allocator());
+    given_.push_back(tensor);
+    ctx_->backend().copy_bytes(tensor->data(), elements.data(), elements.size() * sizeof(E));
+    return View<const E>(tensor->data(), tensor->shape(), ctx_->device());
+  }
+
   bool has(const std::string& name) const { return slots_.count(name) != 0; }
   std::vector<std::string> names(Role role) const {
     std::vector<std::string> found;
@@ -264,6 +273,7 @@ class Memory {
   Layout layout_;
   std::string tangent_;
   std::map<std::string, std::unique_ptr<Slot>> slots_;
+  std::vector<std::shared_ptr<void>> given_;
 };
 
 }  // namespace detrack::test

@@ -9,7 +9,6 @@
 #include "detrack/core/rng.hpp"
 #include "detrack/core/tensor.hpp"
 #include "detrack/cpu/backend.hpp"
-#include "detrack/train/distorted_crop.hpp"
 #include "tests/train/bright_extent.hpp"
 
 using namespace detrack;
@@ -37,7 +36,13 @@ Tensor<float> upright(const Image& image, const CropRegion& region, std::int64_t
 Tensor<float> cut(const Image& image, const CropRegion& region, const Distortion& by, std::int64_t size) {
   Tensor<float> crop({3, size, size});
   std::fill_n(crop.data(), crop.numel(), -1.0f);  // every pixel must be written
-  crop_distorted(image, region, by, crop.view());
+  CropPlan plan;
+  plan.picture = {image.data(), image.height(), image.width()};
+  plan.region = region;
+  plan.distorted = true;
+  plan.to_picture = by.inverse();
+  auto ctx = cpu::make_context<float>({.threads = 1});
+  ops::run(ctx, AugmentedCrops<float>{.plans = {&plan, {1}}, .y = crop.view().reshape({1, 3, size, size})});
   return crop;
 }
 

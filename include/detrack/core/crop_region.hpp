@@ -14,8 +14,8 @@ namespace detrack {
 struct CropRegion {
   double centre_x = 0, centre_y = 0, side = 1;
 
-  double left() const { return centre_x - side / 2; }
-  double top() const { return centre_y - side / 2; }
+  DETRACK_HOST_DEVICE double left() const { return centre_x - side / 2; }
+  DETRACK_HOST_DEVICE double top() const { return centre_y - side / 2; }
   bool operator==(const CropRegion&) const = default;
 };
 

@@ -7,6 +7,8 @@
 #include <numbers>
 #include <string_view>
 
+#include "detrack/core/host_device.hpp"
+
 namespace detrack {
 
 /// A stream for each name (FNV-1a hash): what is drawn under one name does not depend on which others there are.
@@ -22,10 +24,10 @@ class Philox {
  public:
   using Block = std::array<std::uint32_t, 4>;
 
-  explicit Philox(std::uint64_t seed, std::uint64_t stream = 0) : seed_(seed), stream_(stream) {}
+  DETRACK_HOST_DEVICE explicit Philox(std::uint64_t seed, std::uint64_t stream = 0) : seed_(seed), stream_(stream) {}
 
   /// Block `index` of this stream: 128 random bits.
-  Block at(std::uint64_t index) const {
+  DETRACK_HOST_DEVICE Block at(std::uint64_t index) const {
     Block counter{static_cast<std::uint32_t>(index), static_cast<std::uint32_t>(index >> 32),
                   static_cast<std::uint32_t>(stream_), static_cast<std::uint32_t>(stream_ >> 32)};
     auto key0 = static_cast<std::uint32_t>(seed_), key1 = static_cast<std::uint32_t>(seed_ >> 32);

@@ -3,12 +3,14 @@
 
 #include <memory>
 #include <string>
+#include <type_traits>
 
 #include "detrack/core/instantiate.hpp"
 #include "detrack/cpu/activation.hpp"
 #include "detrack/cpu/adamw.hpp"
 #include "detrack/cpu/add.hpp"
 #include "detrack/cpu/attention.hpp"
+#include "detrack/cpu/augmented_crops.hpp"
 #include "detrack/cpu/crop.hpp"
 #include "detrack/cpu/cross_entropy.hpp"
 #include "detrack/cpu/expectation.hpp"
@@ -72,6 +74,12 @@ class CpuBackend final : public ReferenceBackend<T> {
   void run(const CropNormalise<T>& op) override {
     cpu::run(team_, crop_columns_, op);
   }
+  void run(const AugmentedCrops<T>& op) override {
+    if constexpr (std::is_same_v<T, float>)
+      cpu::run(team_, crop_columns_, augmenter_, gapless_, op);
+    else
+      ReferenceBackend<T>::run(op);
+  }
   void run(const Add<T>& op) override {
     rows_are_contiguous(op) ? cpu::run(team_, op) : ReferenceBackend<T>::run(op);
   }
@@ -82,6 +90,8 @@ class CpuBackend final : public ReferenceBackend<T> {
  private:
   Team<T> team_;
   CropColumns<T> crop_columns_;
+  CropAugmenter augmenter_;
+  Scratch<float> gapless_;
 };
 
 /// Errors: argument.

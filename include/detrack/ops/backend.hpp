@@ -11,6 +11,7 @@
 #include "detrack/ops/adamw.hpp"
 #include "detrack/ops/add.hpp"
 #include "detrack/ops/attention.hpp"
+#include "detrack/ops/augmented_crops.hpp"
 #include "detrack/ops/box_overlap.hpp"
 #include "detrack/ops/cast.hpp"
 #include "detrack/ops/confidence.hpp"
@@ -43,7 +44,7 @@
   X(ExpectationBackward) X(ConfidenceForward) X(ConfidenceBackward) X(CrossEntropyForward)          \
   X(CrossEntropyBackward) X(IouForward) X(IouBackward) X(SiouForward) X(SiouBackward) X(MseForward) \
   X(MseBackward) X(MeanTokensForward) X(MeanTokensBackward) X(Add) X(Fill) X(CropNormalise)         \
-  X(ScaleSamples) X(AdamW) X(SquaredNorm) X(PlaceBoxes) X(Cast)
+  X(ScaleSamples) X(AdamW) X(SquaredNorm) X(PlaceBoxes) X(Cast) X(AugmentedCrops)
 // clang-format on
 
 namespace detrack {

@@ -9,6 +9,7 @@
 #include "detrack/ops/reference/adamw.hpp"
 #include "detrack/ops/reference/add.hpp"
 #include "detrack/ops/reference/attention.hpp"
+#include "detrack/ops/reference/augmented_crops.hpp"
 #include "detrack/ops/reference/box_overlap.hpp"
 #include "detrack/ops/reference/cast.hpp"
 #include "detrack/ops/reference/confidence.hpp"

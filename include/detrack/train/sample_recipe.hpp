@@ -1,7 +1,6 @@
 // How one training sample is made: which crops of which pictures, how they are changed, and where the target is.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -10,35 +9,12 @@
 
 #include "detrack/core/crop_box.hpp"
 #include "detrack/core/crop_region.hpp"
+#include "detrack/ops/crop_plan.hpp"
 #include "detrack/train/distortion.hpp"
 
 namespace detrack {
 
-/// What happens to the colours of one crop, in this order.
-struct Photometric {
-  bool grayscale = false;
-  double gamma = 1;                     ///< v to this power: black and white stay
-  std::array<double, 3> gain{1, 1, 1};  ///< of red, green, blue; the result is cut to [0, 1]
-  double motion = 0;                    ///< length of the line that is blurred along, crop units
-  double motion_direction = 0;          ///< radians from the x axis
-  double blur = 0;                      ///< deviation of the Gaussian, pixels of the crop
-  double low_resolution = 1;            ///< how many times fewer pixels a side the crop seems to have
-  double noise = 0;                     ///< deviation, of full scale
-  std::uint64_t noise_seed = 0;
-
-  bool operator==(const Photometric&) const = default;
-};
-
-/// A patch of the same crop that hides a part of the target, crop units: `from` is where its pixels come from.
-struct Occluder {
-  CropBox to{};
-  double from_x = 0, from_y = 0;
-
-  bool operator==(const Occluder&) const = default;
-};
-
-/// A part of another picture over a part of the crop: `to`, crop units. `from` is shown in the square as wide as the longer
-/// side of `to`, whose left top corner is that of `to`.
+/// A part of another picture over a part of the crop; see CropPatch.
 struct Patch {
   CropBox to{};
   std::filesystem::path file;

@@ -5,6 +5,7 @@
 #include "tests/ops/cases/adamw.hpp"
 #include "tests/ops/cases/add.hpp"
 #include "tests/ops/cases/attention.hpp"
+#include "tests/ops/cases/augmented_crops.hpp"
 #include "tests/ops/cases/box_overlap.hpp"
 #include "tests/ops/cases/cast.hpp"
 #include "tests/ops/cases/confidence.hpp"
@@ -40,7 +41,7 @@ void for_each_case(F&& f) {
   all(mean_tokens_cases()), all(mse_cases()), all(patchify_cases()), all(position_embedding_cases());
   all(similarity_cases()), all(softmax_cases()), all(words_cases()), all(crop_cases());
   all(scale_samples_cases()), all(adamw_cases()), all(squared_norm_cases()), all(place_boxes_cases());
-  all(cast_cases());
+  all(cast_cases()), all(augmented_crops_cases());
 }
 
 }  // namespace detrack::test

@@ -1,4 +1,4 @@
-// Crops of turned and stretched pictures.
+// Crops of turned and stretched pictures: along each row the part that lies in the picture, in vectors.
 #pragma once
 
 #include <algorithm>
@@ -9,10 +9,11 @@
 #include <cstring>
 
 #include "detrack/core/view.hpp"
-#include "detrack/image/image.hpp"
-#include "detrack/train/distortion.hpp"
+#include "detrack/cpu/isa.hpp"
+#include "detrack/ops/crop_plan.hpp"
 
-namespace detrack {
+namespace detrack::cpu {
+inline namespace DETRACK_CPU_ISA {
 
 /// A coordinate of the picture along a row of a crop, and where it is in some bounds.
 struct CropLine {
@@ -39,8 +40,6 @@ struct CropLine {
   }
 };
 
-namespace detail {
-
 /// Samples of a row of a crop whose neighbours are all in the picture, few enough to stay in the fastest cache. The steps
 /// are loops of their own because the compiler makes vectors of all but the one that fetches.
 class CropBlock {
@@ -49,18 +48,19 @@ class CropBlock {
 
   /// Bounds of coordinates in a picture. What is fetched at once is two bytes more than two pixels: not at the right edge.
   /// Whichever way a coordinate is rounded, the margin keeps it in the picture.
-  static CropLine::Range usable(const Image& image, const CropLine& columns, const CropLine& rows, CropLine::Range range) {
+  static CropLine::Range usable(const RgbPicture& picture, const CropLine& columns, const CropLine& rows,
+                                CropLine::Range range) {
     constexpr double kMargin = 1e-6;
-    const auto width = static_cast<double>(image.width()), height = static_cast<double>(image.height());
-    const bool fits = 3 * image.width() * image.height() <= INT32_MAX;  // offsets are 32 bits
+    const auto width = static_cast<double>(picture.width), height = static_cast<double>(picture.height);
+    const bool fits = 3 * picture.width * picture.height <= INT32_MAX;  // offsets are 32 bits
     if (!fits || std::endian::native != std::endian::little) return {range.last, range.last};
     return columns.within(kMargin, width - 2 - kMargin, rows.within(kMargin, height - 1 - kMargin, range));
   }
 
   /// `count` samples, at most kSize, from a usable column `first` on, into the three channels of a row of the crop.
-  void sample(const Image& image, const CropLine& columns, const CropLine& rows, std::int64_t first, std::int64_t count,
-              const std::array<float*, 3>& y) {
-    const auto n = static_cast<std::int32_t>(count), stride = static_cast<std::int32_t>(3 * image.width());
+  void sample(const RgbPicture& picture, const CropLine& columns, const CropLine& rows, std::int64_t first,
+              std::int64_t count, const std::array<float*, 3>& y) {
+    const auto n = static_cast<std::int32_t>(count), stride = static_cast<std::int32_t>(3 * picture.width);
     const double x = columns.at(first), step_x = columns.step, row_of = rows.at(first), step_y = rows.step;
     for (std::int32_t k = 0; k < n; ++k) {
       const double at_x = x + k * step_x, at_y = row_of + k * step_y;
@@ -69,7 +69,7 @@ class CropBlock {
       down_[k] = static_cast<float>(at_y - row);
       offset_[k] = row * stride + 3 * column;
     }
-    const std::uint8_t* data = image.data();
+    const std::uint8_t* data = picture.data;
     for (std::int32_t k = 0; k < n; ++k) {
       std::memcpy(upper_ + 2 * k, data + offset_[k], 8);
       std::memcpy(lower_ + 2 * k, data + offset_[k] + stride, 8);
@@ -98,52 +98,48 @@ class CropBlock {
 };
 
 /// One sample whose neighbours need not all be in the picture: the pixel (i, j) of a crop.
-inline void sample_at_edge(const Image& image, double x, double y, View<float> crop, std::int64_t i, std::int64_t j) {
+inline void sample_at_edge(const RgbPicture& picture, double x, double y, View<float> crop, std::int64_t i, std::int64_t j) {
   const auto column = static_cast<std::int64_t>(std::floor(x)), row = static_cast<std::int64_t>(std::floor(y));
   const double right = x - static_cast<double>(column), down = y - static_cast<double>(row);
   std::array<double, 3> sum{};
   for (const std::int64_t below : {0, 1})
     for (const std::int64_t after : {0, 1}) {
-      if (row + below < 0 || row + below >= image.height() || column + after < 0 || column + after >= image.width())
+      if (row + below < 0 || row + below >= picture.height || column + after < 0 || column + after >= picture.width)
         continue;
       const double weight = (below ? down : 1 - down) * (after ? right : 1 - right);
-      const std::uint8_t* pixel = image.pixel(row + below, column + after);
+      const std::uint8_t* pixel = picture.pixel(row + below, column + after);
       for (std::size_t k = 0; k < 3; ++k) sum[k] += weight * pixel[k];
     }
   for (std::size_t k = 0; k < 3; ++k) crop(static_cast<std::int64_t>(k), i, j) = static_cast<float>(sum[k] / 255);
 }
 
-}  // namespace detail
-
-/// CropNormalise with a mean of 0 and a deviation of 1 for pictures under a Distortion: bilinear between pixel centres,
-/// without antialiasing, black outside the picture.
-/// `region` as of in_picture(); y (3, S, S), values in [0, 1]. What the crop shows at (u, v), which count from its centre in
-/// shares of its side, is the picture's point centre + side A^-1 (u, v).
-inline void crop_distorted(const Image& image, const CropRegion& region, const Distortion& by, View<float> y) {
+/// What a plan's picture shows, which is distorted, into y (3, S, S), values in [0, 1].
+inline void crop_distorted(const RgbPicture& picture, const CropRegion& region, const std::array<double, 4>& to_picture,
+                           View<float> y) {
   const std::int64_t S = y.extent(1);
-  const auto [a, b, c, d] = by.inverse();
+  const auto [a, b, c, d] = to_picture;
   const double step = region.side / static_cast<double>(S), right = -static_cast<double>(S - 1) / 2 * step;
-  detail::CropBlock block;
+  CropBlock block;
   for (std::int64_t i = 0; i < S; ++i) {
     const double down = static_cast<double>(2 * i + 1 - S) / 2 * step;
     const CropLine columns{region.centre_x - 0.5 + a * right + b * down, a * step};
     const CropLine rows{region.centre_y - 0.5 + c * right + d * down, c * step};
     const auto seen =
-        columns.within(-1, static_cast<double>(image.width()), rows.within(-1, static_cast<double>(image.height()), {0, S}));
-    auto whole = detail::CropBlock::usable(image, columns, rows, seen);
+        columns.within(-1, static_cast<double>(picture.width), rows.within(-1, static_cast<double>(picture.height), {0, S}));
+    auto whole = CropBlock::usable(picture, columns, rows, seen);
     if (whole.first >= whole.last) whole = {seen.last, seen.last};
     const std::array<float*, 3> line{&y(0, i, 0), &y(1, i, 0), &y(2, i, 0)};  // a channel each
     for (float* channel : line) {
       std::fill(channel, channel + seen.first, 0.0f);
       std::fill(channel + seen.last, channel + S, 0.0f);
     }
-    for (std::int64_t j = seen.first; j < whole.first; ++j)
-      detail::sample_at_edge(image, columns.at(j), rows.at(j), y, i, j);
-    for (std::int64_t j = whole.first; j < whole.last; j += detail::CropBlock::kSize)
-      block.sample(image, columns, rows, j, std::min(detail::CropBlock::kSize, whole.last - j),
+    for (std::int64_t j = seen.first; j < whole.first; ++j) sample_at_edge(picture, columns.at(j), rows.at(j), y, i, j);
+    for (std::int64_t j = whole.first; j < whole.last; j += CropBlock::kSize)
+      block.sample(picture, columns, rows, j, std::min(CropBlock::kSize, whole.last - j),
                    {line[0] + j, line[1] + j, line[2] + j});
-    for (std::int64_t j = whole.last; j < seen.last; ++j) detail::sample_at_edge(image, columns.at(j), rows.at(j), y, i, j);
+    for (std::int64_t j = whole.last; j < seen.last; ++j) sample_at_edge(picture, columns.at(j), rows.at(j), y, i, j);
   }
 }
 
-}  // namespace detrack
+}  // namespace DETRACK_CPU_ISA
+}  // namespace detrack::cpu

@@ -1,28 +1,29 @@
-// Fewer pixels than a crop has: how a small or distant target looks once it is enlarged.
+// Fewer pixels than a crop has, rows first and then columns: their shares are worked out once for a crop.
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
 #include <vector>
 
 #include "detrack/core/view.hpp"
+#include "detrack/cpu/isa.hpp"
+#include "detrack/ops/crop_filters.hpp"
 
-namespace detrack {
+namespace detrack::cpu {
+inline namespace DETRACK_CPU_ISA {
 
-/// Reduces a crop by the mean over areas and enlarges it again, bilinear between pixel centres; at the edges the outermost
-/// pixels go on. Keeps scratch memory between calls.
+/// Keeps scratch memory between calls.
 class LowResolution {
  public:
-  /// In place on a crop (3, S, S), planes without gaps: by way of S / factor pixels a side, at least one. `factor` >= 1.
+  /// In place on a crop (3, S, S), planes without gaps; see FewerPixels. `factor` >= 1.
   void operator()(View<float> crop, double factor) {
     const std::int64_t S = crop.extent(1);
-    const auto few = static_cast<std::int64_t>(
-        std::clamp(std::floor(static_cast<double>(S) / factor + 0.5), 1.0, static_cast<double>(S)));
+    const FewerPixels fewer(S, factor);
+    const std::int64_t few = fewer.few;
     if (few == S) return;
     rows_.resize(static_cast<std::size_t>(few * S));
     small_.resize(static_cast<std::size_t>(few * few));
-    plan(S, few);
+    plan(fewer);
     for (std::int64_t c = 0; c < 3; ++c) {
       reduce(&crop(c, 0, 0), S, few);
       enlarge(&crop(c, 0, 0), S, few);
@@ -42,21 +43,15 @@ class LowResolution {
   };
 
   /// Rows and columns have the same.
-  void plan(std::int64_t many, std::int64_t few) {
-    const double size = static_cast<double>(many) / static_cast<double>(few);
+  void plan(const FewerPixels& fewer) {
     parts_.clear();
-    for (std::int64_t k = 0; k < few; ++k) {
-      const double begin = static_cast<double>(k) * size, end = std::min(begin + size, static_cast<double>(many));
-      for (auto i = static_cast<std::int64_t>(begin); static_cast<double>(i) < end; ++i) {
-        const double part = std::min(static_cast<double>(i + 1), end) - std::max(static_cast<double>(i), begin);
-        parts_.push_back({k, i, static_cast<float>(part / size)});
-      }
-    }
+    for (std::int64_t k = 0; k < fewer.few; ++k)
+      for (auto i = static_cast<std::int64_t>(fewer.begin(k)); static_cast<double>(i) < fewer.end(k); ++i)
+        parts_.push_back({k, i, static_cast<float>(fewer.overlap(k, i) / fewer.size)});
     taps_.clear();
-    for (std::int64_t i = 0; i < many; ++i) {
-      const double at = std::max((static_cast<double>(i) + 0.5) / size - 0.5, 0.0);
-      const auto before = std::min(static_cast<std::int64_t>(at), few - 1);
-      taps_.push_back({before, std::min(before + 1, few - 1), static_cast<float>(at - static_cast<double>(before))});
+    for (std::int64_t i = 0; i < fewer.many; ++i) {
+      const FewerPixels::Taps taps = fewer.taps(i);
+      taps_.push_back({taps.before, taps.after, static_cast<float>(taps.right)});
     }
   }
 
@@ -93,4 +88,5 @@ class LowResolution {
   std::vector<float> rows_, small_;  ///< (few, S) and (few, few)
 };
 
-}  // namespace detrack
+}  // namespace DETRACK_CPU_ISA
+}  // namespace detrack::cpu
