@@ -1,10 +1,14 @@
 // Trainers on the CUDA backend: they learn as the CPU's does, in bfloat16 on weights kept in float.
 #include "detrack/cpu/backend.hpp"
+#include "detrack/train/batch_loader.hpp"
 #include "detrack/train/checkpoint.hpp"
+#include "detrack/train/pixel_upload.hpp"
+#include "detrack/train/sampler.hpp"
 #include "detrack/train/trainer.hpp"
 #include "tests/cuda/machine.hpp"
 #include "tests/support/small_model.hpp"
 #include "tests/support/temporary_folder.hpp"
+#include "tests/train/scene.hpp"
 
 using namespace detrack;
 
@@ -107,6 +111,83 @@ TEST_CASE("cuda training: the IoU head alone, whose forward saves nothing") {
   Batch batch = batch_of_noise();
   auto cpu = make_trainer<float>(cpu::make_context<float>({.threads = 1}), "iou");
   auto trainer = make_trainer<bfloat16>(cuda::make_context<bfloat16>(), "iou");
-  for (int i = 0; i < 2; ++i)
-    CHECK(loss_of_step(trainer, batch) == doctest::Approx(loss_of_step(cpu, batch)).epsilon(0.03));
+  for (int i = 0; i < 2; ++i) CHECK(loss_of_step(trainer, batch) == doctest::Approx(loss_of_step(cpu, batch)).epsilon(0.03));
+}
+
+TEST_CASE("cuda training: crops made on the device, ahead and not, are the loader's to rounding, with room and without") {
+  using test::Scene;
+  Config config = training_config();
+  config.search_size = 24, config.template_size = 13;
+  TrainOptions o;
+  o.augment = {.flip = 0.5,
+               .grayscale = 0.2,
+               .brightness = 0.3,
+               .colour = 0.1,
+               .gamma = 0.2,
+               .blur_prob = 0.5,
+               .noise_prob = 0.5,
+               .occlusion_prob = 0.5,
+               .motion_blur_prob = 0.5,
+               .low_resolution_prob = 0.5,
+               .foreign_occlusion_prob = 0.5,
+               .rotation = 0.5,
+               .aspect = 0.3};
+  const Sampler sampler(Scene::data(6), config, o, Scene::size);
+  const LoaderOptions options{.batch = 5, .templates = 1, .threads = 1, .ahead = 1};
+  for (const std::size_t room : {std::size_t{0}, std::size_t{100000}, std::size_t{1} << 24}) {
+    auto ctx = cuda::make_context<float>();
+    LoaderOptions planned = options;
+    planned.pictures = std::make_shared<DevicePictures>(ctx.allocator(), room);
+    BatchLoader loader(config, sampler, Scene::cache(), options), planner(config, sampler, Scene::cache(0), planned);
+    PixelUpload<float> upload;
+    Tensor<float> search({5, 3, 24, 24}, ctx.allocator()), templates({5, 1, 3, 13, 13}, ctx.allocator());
+    for (int i = 0; i < 6; ++i) {
+      const Batch &want = loader.next(), &batch = planner.next();
+      if (i % 2) ctx.begin_side();
+      upload.upload(ctx, config, batch, search.view(), templates.view());
+      if (i % 2) ctx.end_side(), ctx.join_side();
+      CHECK(batch.names == want.names);
+      double worst = 0;
+      const auto compare = [&](const Tensor<float>& got, const Tensor<float>& expected) {
+        Tensor<float> host(got.shape());
+        ops::copy(ctx, got.view(), host.view());
+        for (std::int64_t k = 0; k < host.numel(); ++k)
+          worst = std::max(worst, static_cast<double>(std::abs(host.data()[k] - expected.data()[k])));
+      };
+      compare(search, want.search), compare(templates, want.templates);
+      CHECK(worst < 2e-5);  // of values up to 2.6
+    }
+    CHECK(planned.pictures->count() == (room == 0 ? 0 : room == 100000 ? 3 : 6));
+  }
+}
+
+TEST_CASE("cuda training: device memory that ends while pictures are held ends nothing else") {
+  test::MachineScope machine;
+  auto ctx = cuda::make_context<float>();
+  DevicePictures pictures(ctx.allocator(), std::size_t{1} << 30);
+#ifndef DETRACK_REAL_GPU
+  machine->free_memory = 1 << 20;
+  CHECK(pictures.add("a", Image(100, 100)) == nullptr);
+  CHECK(pictures.take_notice().find("cuda:0: no memory for more than 0 MiB of pictures") != std::string::npos);
+#endif
+}
+
+TEST_CASE("cuda training: a step on planned crops, which are made ahead, is a step on the loader's") {
+  const Config config = training_config();
+  const TrainOptions o = training_options();
+  const Sampler sampler(test::Scene::data(3), config, o, test::Scene::size);
+  std::vector<double> losses[2];
+  for (const bool on_device : {false, true}) {
+    auto trainer = make_trainer<float>(cuda::make_context<float>());
+    LoaderOptions options{.batch = kBatch, .templates = 1, .threads = 1, .ahead = 1};
+    if (on_device) options.pictures = std::make_shared<DevicePictures>(trainer.context().allocator(), 1 << 24);
+    BatchLoader loader(config, sampler, test::Scene::cache(), options);
+    const Batch* next = &loader.next();
+    for (int i = 0; i < 2; ++i) {
+      const Batch* const batch = std::exchange(next, &loader.next());
+      trainer.pass(*batch, next);
+      losses[on_device].push_back(trainer.update().loss.total);
+    }
+  }
+  for (std::size_t i = 0; i < 2; ++i) CHECK(losses[1][i] == doctest::Approx(losses[0][i]).epsilon(1e-4));
 }

@@ -287,6 +287,64 @@ TEST_CASE("trainer: a run that goes on from its checkpoint is bit for bit the ru
   CHECK(parameters(resumed) == before);
 }
 
+TEST_CASE("trainer: crops made of pictures on the device change no bit, whatever there is room for, and resume") {
+  TrainOptions o = options_of("pairs", 12);
+  o.augment = {.colour = 0.2, .blur_prob = 0.5, .noise_prob = 0.5, .foreign_occlusion_prob = 0.5, .rotation = 0.3};
+  const Sampler sampler(Scene::data(6), tiny_config(), o, Scene::size);
+  const auto advance = [&](Trainer<float>& trainer, std::int64_t until, std::shared_ptr<DevicePictures> pictures) {
+    BatchLoader loader(tiny_config(), sampler, Scene::cache(),
+                       {.batch = 8, .templates = 1, .threads = 2, .ahead = 2, .pictures = std::move(pictures)},
+                       static_cast<std::uint64_t>(trainer.step()));
+    std::vector<double> losses;
+    const Batch* next = &loader.next();
+    while (trainer.step() < until) {
+      const Batch* const batch = std::exchange(next, &loader.next());
+      trainer.pass(*batch, next);
+      losses.push_back(trainer.update().loss.total);
+    }
+    return losses;
+  };
+  const auto held = [](Trainer<float>& trainer, std::size_t bytes) {
+    return std::make_shared<DevicePictures>(trainer.context().allocator(), bytes);
+  };
+  Trainer<float> usual = make_trainer(o);
+  const std::vector<double> expected = advance(usual, 6, nullptr);
+  for (const std::size_t bytes : {std::size_t{0}, std::size_t{100000}, std::size_t{1} << 24}) {
+    Trainer<float> trainer = make_trainer(o);
+    CHECK(advance(trainer, 6, held(trainer, bytes)) == expected);
+    CHECK(parameters(trainer) == parameters(usual));
+  }
+  const test::TemporaryFolder folder;
+  {
+    Trainer<float> begun = make_trainer(o);
+    advance(begun, 2, held(begun, 100000));
+    save_checkpoint(folder / "last.ckpt", begun, {});
+  }
+  Trainer<float> resumed = make_trainer(o, 9);
+  load_checkpoint(folder / "last.ckpt", resumed);
+  advance(resumed, 6, held(resumed, 1 << 24));
+  CHECK(parameters(resumed) == parameters(usual));
+}
+
+TEST_CASE("autoencoder trainer: crops made of pictures on the device change no bit") {
+  const Config c = tiny_config();
+  const TrainOptions o = options_of("mae", 4);
+  std::vector<double> losses[2];
+  for (const bool on_device : {false, true}) {
+    MaskedAutoencoder<float> model(c, {.decoder_width = 48, .decoder_depth = 2, .decoder_heads = 3});
+    initialise(model, 1);
+    AutoencoderTrainer<float> trainer(std::move(model), cpu::make_context<float>({.threads = 2}), o);
+    LoaderOptions options{.batch = 8, .templates = 0, .threads = 1, .ahead = 1};
+    if (on_device) options.pictures = std::make_shared<DevicePictures>(trainer.context().allocator(), 1 << 24);
+    BatchLoader loader(c, PictureSampler(Scene::data(8), o, Scene::size), Scene::cache(), options);
+    for (int i = 0; i < 3; ++i) {
+      trainer.pass(loader.next());
+      losses[on_device].push_back(trainer.update().loss.total);
+    }
+  }
+  CHECK(losses[0] == losses[1]);
+}
+
 TEST_CASE("trainer: recomputed activations change no bit") {
   TrainOptions o = options_of("pairs", 4);
   o.optimizer.drop_path = 0.2;

@@ -23,7 +23,7 @@ class AutoencoderTrainer : public Updater<T, MaskedAutoencoder> {
 
   /// Forward, loss and backward for the search crops of a batch, each masked in its own way; gradients add up.
   void pass(const Batch& batch, const Batch* = nullptr) {
-    pixels_.upload(this->ctx_, batch.search.view(), images_.view());
+    pixels_.upload(this->ctx_, this->config(), batch, images_.view());
     Philox rng(this->options_.seed ^ stream_of("masks"), batch.number);
     const TokenMask mask =
         random_mask(rng, batch.size(), this->config().search_tokens(), this->model_.autoencoder_config().mask_ratio);

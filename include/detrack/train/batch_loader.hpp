@@ -17,7 +17,9 @@
 
 #include "detrack/train/batch.hpp"
 #include "detrack/train/crop_maker.hpp"
+#include "detrack/train/device_pictures.hpp"
 #include "detrack/train/image_cache.hpp"
+#include "detrack/train/planned_crop.hpp"
 #include "detrack/train/sample_recipe.hpp"
 
 namespace detrack {
@@ -26,8 +28,10 @@ struct LoaderOptions {
   std::int64_t batch = 16;
   std::int64_t templates = 0;  ///< of a sample
   int threads = 2;
-  int ahead = 3;  ///< batches that may be there before they are asked for
+  int ahead = 3;                                         ///< batches that may be there before they are asked for
   std::shared_ptr<Allocator> pixels = host_allocator();  ///< of the batches
+  /// There: threads only plan crops and decode pictures that are not on the device; whoever takes the batches makes them.
+  std::shared_ptr<DevicePictures> pictures{};
 };
 
 /// Batch k holds the samples k B to k B + B - 1 of `draw`, whatever the number of threads. A sample whose pictures cannot be
@@ -51,7 +55,10 @@ class BatchLoader {
       fail(ErrorCode::argument, "BatchLoader: batch, threads, ahead: expected at least 1, got ", options.batch, ", ",
            options.threads, ", ", options.ahead);
     for (std::uint64_t i = 0; i + 1 < static_cast<std::uint64_t>(options.ahead) + kHeld; ++i)
-      slots_.push_back({Batch(config, options.batch, options.templates, options.pixels), options.batch, {}});
+      slots_.push_back({options.pictures ? Batch(options.batch, options.templates, options.pictures)
+                                         : Batch(config, options.batch, options.templates, options.pixels),
+                        options.batch,
+                        {}});
     try {
       for (int i = 0; i < options.threads; ++i) threads_.emplace_back([this] { work(); });
     } catch (...) {
@@ -63,8 +70,8 @@ class BatchLoader {
   BatchLoader& operator=(const BatchLoader&) = delete;
   ~BatchLoader() { stop(); }
 
-  /// The next batch, in order; it stays until the call after the following one, so that it can be on its way to a device while
-  /// the one before is trained on. Errors: io, where no attempt at a sample has worked.
+  /// The next batch, in order; it stays until the call after the following one, so that it can be on its way to a device
+  /// while the one before is trained on. Errors: io, where no attempt at a sample has worked.
   const Batch& next() {
     const auto begin = std::chrono::steady_clock::now();
     std::unique_lock lock(mutex_);
@@ -140,11 +147,7 @@ class BatchLoader {
       SampleRecipe recipe;
       try {
         recipe = draw_(index, attempt);
-        const auto at = static_cast<std::int64_t>(b);
-        crops(recipe.search, recipe.flip, batch.search.view().select(0, at));
-        for (std::size_t i = 0; i < recipe.templates.size(); ++i)
-          crops(recipe.templates[i], recipe.flip,
-                batch.templates.view().select(0, at).select(0, static_cast<std::int64_t>(i)));
+        batch.pictures ? plan(recipe, batch, b) : make(crops, recipe, batch, b);
       } catch (const Error& error) {
         const std::lock_guard lock(mutex_);
         ++problems_[error.what()];
@@ -159,6 +162,22 @@ class BatchLoader {
       batch.names[b] = std::move(recipe.name);
       return;
     }
+  }
+
+  static void make(CropMaker& crops, const SampleRecipe& recipe, Batch& batch, std::size_t b) {
+    const auto at = static_cast<std::int64_t>(b);
+    crops(recipe.search, recipe.flip, batch.search.view().select(0, at));
+    for (std::size_t i = 0; i < recipe.templates.size(); ++i)
+      crops(recipe.templates[i], recipe.flip, batch.templates.view().select(0, at).select(0, static_cast<std::int64_t>(i)));
+  }
+  void plan(const SampleRecipe& recipe, Batch& batch, std::size_t b) const {
+    const auto planned = [&](const CropRecipe& crop) {
+      return plan_for_device(crop, recipe.flip, *batch.pictures, *images_);
+    };
+    batch.planned_search[b] = planned(recipe.search);
+    const std::size_t n = batch.planned_templates.size() / batch.planned_search.size();
+    for (std::size_t i = 0; i < recipe.templates.size(); ++i)
+      batch.planned_templates.at(b * n + i) = planned(recipe.templates[i]);
   }
 
   Config config_;

@@ -30,8 +30,8 @@ class Trainer : public Updater<T, DeTrack> {
       : Trainer(std::move(start), std::move(ctx), options, parse_stage(options.stage)) {}
 
   /// Forward, losses and backward for one batch; its gradients are added to those of earlier passes. `next`, if it is known,
-  /// travels to the device meanwhile: it must stay as it is until its own pass, which must be the next one. Errors: argument
-  /// (a batch of another size).
+  /// travels to the device, or is made there, meanwhile: it must stay as it is until its own pass, which must be the next
+  /// one. Errors: argument (a batch of another size).
   void pass(const Batch& batch, const Batch* next = nullptr) {
     for (const Batch* one : {&batch, next})
       if (one && one->size() != this->options_.batch)
@@ -145,14 +145,12 @@ class Trainer : public Updater<T, DeTrack> {
       templates_ahead_ = Tensor<T>(in_.templates.shape(), this->ctx_.allocator());
     }
     this->ctx_.begin_side();
-    pixels_.upload(this->ctx_, batch.search.view(), search_ahead_.view());
-    pixels_.upload(this->ctx_, batch.templates.view(), templates_ahead_.view());
+    pixels_.upload(this->ctx_, this->config(), batch, search_ahead_.view(), templates_ahead_.view());
     this->ctx_.end_side();
     ahead_ = &batch;
   }
   void upload(const Batch& batch) {
-    pixels_.upload(this->ctx_, batch.search.view(), in_.search.view());
-    pixels_.upload(this->ctx_, batch.templates.view(), in_.templates.view());
+    pixels_.upload(this->ctx_, this->config(), batch, in_.search.view(), in_.templates.view());
     upload_trajectory(batch);
   }
   void upload_trajectory(const Batch& batch) {
