@@ -1,4 +1,5 @@
-// Times the CUDA backend: operations, models and trackers, against cuBLAS and copies on the same GPU in the same process.
+// Times the CUDA backend: operations, models, trackers and the crops of training, against cuBLAS and copies on the same GPU
+// in the same process.
 //
 // Not one of Google Benchmark's programs: a row is a CUDA graph of many runs, replayed, so that neither launches nor waiting
 // for the host are in the figures.
@@ -19,6 +20,8 @@
 #include "detrack/model/initialise.hpp"
 #include "detrack/ops/plan_backend.hpp"
 #include "detrack/track/tracker.hpp"
+#include "detrack/train/plan_crop.hpp"
+#include "detrack/train/sampler.hpp"
 
 namespace {
 
@@ -92,6 +95,39 @@ Timing time_runs(Context<T>& ctx, int runs, const std::function<void()>& work) {
   for (const double begin = now(); times.size() < 10 || now() - begin < 0.3;) times.push_back(replay() / runs);
   std::sort(times.begin(), times.end());
   return {times[times.size() / 2], times[times.size() * 95 / 100]};
+}
+
+/// Search crops of `samples` samples, then their templates, drawn from pictures with a target in the middle of each.
+template <class PictureOf>
+std::vector<CropPlan> draw_plans(const Config& config, std::int64_t samples, std::int64_t pictures, PictureOf&& picture_of) {
+  std::vector<StillImage> images;
+  for (std::int64_t i = 0; i < pictures; ++i) images.push_back({std::to_string(i), {Box{250, 130, 140, 100}}});
+  TrainOptions options;
+  options.augment = {.flip = 0.5,
+                     .grayscale = 0.1,
+                     .brightness = 0.35,
+                     .colour = 0.15,
+                     .gamma = 0.4,
+                     .blur_prob = 0.1,
+                     .noise_prob = 0.1,
+                     .occlusion_prob = 0.12,
+                     .motion_blur_prob = 0.1,
+                     .low_resolution_prob = 0.15,
+                     .foreign_occlusion_prob = 0.15,
+                     .rotation = 0.12,
+                     .aspect = 0.15};
+  const Sampler sampler(
+      std::make_shared<const TrainingData>(std::vector<TrainingSource>{{.name = "pictures", .images = images}}, 6), config,
+      options, [](const std::filesystem::path&) { return ImageSize{}; });
+  const auto placed = [&](const std::filesystem::path& file) { return picture_of(std::stoll(file.string())); };
+  std::vector<CropPlan> search, templates;
+  for (std::int64_t i = 0; i < samples; ++i) {
+    const SampleRecipe sample = sampler(static_cast<std::uint64_t>(i));
+    search.push_back(plan_crop(sample.search, sample.flip, placed));
+    for (const CropRecipe& one : sample.templates) templates.push_back(plan_crop(one, sample.flip, placed));
+  }
+  search.insert(search.end(), templates.begin(), templates.end());
+  return search;
 }
 
 template <class T>
@@ -189,6 +225,34 @@ class Bench {
       std::sort(times.begin(), times.end());
       print(row, {times[times.size() / 2], times[times.size() * 95 / 100]}, 0, 0);
     }
+  }
+
+  /// The pixels of a training batch, as train makes them of pictures in the GPU's memory: changed as
+  /// examples/train/t256.json has it.
+  void crops(const Config& config, std::int64_t samples) {
+    const std::string row = "crops/" + config.name + "/samples " + std::to_string(samples);
+    if (!wanted(row)) return;
+    constexpr std::int64_t kPictures = 50, kWidth = 640, kHeight = 360, kBytes = 3 * kWidth * kHeight;
+    std::vector<std::uint8_t> pixels(kPictures * kBytes);
+    for (std::size_t i = 0; i < pixels.size(); ++i) pixels[i] = static_cast<std::uint8_t>((i * 2654435761u) >> 24);
+    Tensor<std::uint8_t> resident({kPictures * kBytes}, ctx_.allocator());
+    ops::copy(ctx_, View<const std::uint8_t>(pixels.data(), resident.shape()), resident.view());
+    const std::vector<CropPlan> plans = draw_plans(config, samples, kPictures, [&](std::int64_t picture) {
+      return RgbPicture{resident.data() + picture * kBytes, kHeight, kWidth};
+    });
+    Tensor<CropPlan> placed({static_cast<std::int64_t>(plans.size())}, ctx_.allocator());
+    ops::copy(ctx_, View<const CropPlan>(plans.data(), placed.shape()), placed.view());
+    const std::int64_t S = config.search_size, Z = config.template_size, templates = samples * config.templates;
+    Tensor<T> search({samples, 3, S, S}, ctx_.allocator()), template_crops({templates, 3, Z, Z}, ctx_.allocator());
+    const View<const CropPlan> all = placed.view();
+    const AugmentedCrops<T> parts[] = {{all.slice(0, 0, samples), config.mean, config.std, search.view()},
+                                       {all.slice(0, samples, templates), config.mean, config.std, template_crops.view()}};
+    const Timing timing = time_runs(ctx_, 8, [&] {
+      for (int i = 0; i < 8; ++i)
+        for (const AugmentedCrops<T>& part : parts) ops::run(ctx_, part);
+    });
+    print(row, timing, 0, ops::bytes_moved(parts[0]) + ops::bytes_moved(parts[1]));
+    std::fprintf(stderr, "%s: %.0f samples a second\n", row.c_str(), static_cast<double>(samples) / timing.median);
   }
 
   nlohmann::json results() const {
@@ -321,6 +385,7 @@ int run(const std::string& rows, bool check, const std::string& json) {
     for (const std::int64_t B : {1, 16, 64}) bench.model(c, B);
   for (const Config& c : presets())
     for (const std::int64_t targets : {1, 64}) bench.tracker(c, targets);
+  bench.crops(preset("detrack-t256"), 128);
   if (!json.empty()) {
     std::FILE* file = std::fopen(json.c_str(), "w");
     if (!file) fail(ErrorCode::io, json, ": cannot be written");

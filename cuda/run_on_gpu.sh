@@ -193,7 +193,7 @@ stage_compare() {
 
 stage_bench() {
   needs bench_cuda || return
-  run "$(program bench_cuda)" --no-check --rows '^(attention|forward|update)' --json "$out/bench.json" || true
+  run "$(program bench_cuda)" --no-check --rows '^(attention|forward|update|crops)' --json "$out/bench.json" || true
 }
 
 stage_twin() {
@@ -203,7 +203,7 @@ stage_twin() {
   for run_name in a b; do
     run "$(program train)" --device cuda --config "$root/examples/train/small.json" --quiet --out "$twin/$run_name" \
       --data "videos=$twin/data" --data "boxed=$twin/data" --data "unlabelled=$twin/data" --set steps=500 \
-      --set "loader.threads=$(nproc)" || return
+      --set "loader.threads=$(nproc)" --set loader.device_mb=64 || return
   done
   run cmp "$twin/a/weights.safetensors" "$twin/b/weights.safetensors" || return
   [ "$dry_run" = yes ] || rm -r "$twin"

@@ -185,6 +185,10 @@ class Training {
   void take_step() {
     try {
       add(stage_->step());
+      if (const std::string notice = stage_->notice(); !notice.empty()) {
+        progress_.end();
+        std::fprintf(stderr, "%s\n", notice.c_str());
+      }
     } catch (const Error&) {
       progress_.end();
       report_problems();
@@ -387,6 +391,8 @@ int main(int argc, char** argv) {
       "The folder --out gets config.json (what is really used), metrics.jsonl, last.ckpt (everything that going on needs),\n"
       "report.html (curves and pictures), best.safetensors and best.ckpt (by validation) and, at the end, "
       "weights.safetensors.\n"
+      "With --set loader.device_mb=N crops are made on the device, of pictures that stay in N MiB of its memory: threads\n"
+      "then only decode what is not there yet, and samples are the same but for rounding.\n"
       "Exit status: 0; 2 if arguments or files cannot be used; 130 after Ctrl-C, with a checkpoint.\n",
       "train");
   Options options;

@@ -50,13 +50,19 @@ struct ValidationEntry {
 };
 
 struct LoaderEntry {
-  std::int64_t threads = 2, ahead = 3, cache_mb = 4096;
+  std::int64_t threads = 2;
+  std::int64_t ahead = 3;        ///< batches
+  std::int64_t cache_mb = 4096;  ///< of decoded pictures that stay in the host's memory
+  /// Of decoded pictures that stay in the device's memory, where crops are then made; 0: the threads make them. Not for
+  /// stage sequences, which crops what it tracks.
+  std::int64_t device_mb = 0;
 
   template <class F>
   void fields(F&& f) {
     f.number("threads", threads, 1, 256);
     f.number("ahead", ahead, 1, 64);
     f.number("cache_mb", cache_mb, 0, 1e7);
+    f.number("device_mb", device_mb, 0, 1e7);
   }
 };
 

@@ -13,6 +13,7 @@
 #include "detrack/train/autoencoder_trainer.hpp"
 #include "detrack/train/batch_loader.hpp"
 #include "detrack/train/checkpoint.hpp"
+#include "detrack/train/device_pictures.hpp"
 #include "detrack/train/picture_sampler.hpp"
 #include "detrack/train/rollout.hpp"
 #include "detrack/train/sampler.hpp"
@@ -28,20 +29,28 @@ struct Parts {
   std::shared_ptr<const TrainingData> data;
   std::shared_ptr<ImageCache> images;
   DeviceOptions device;
-  bool whole_model_given = false;  ///< the configuration's `init` is a DeTrack, not a backbone alone
+  std::shared_ptr<DevicePictures> pictures{};  ///< where the configuration wants crops to be made on the device
+  bool whole_model_given = false;              ///< the configuration's `init` is a DeTrack, not a backbone alone
 
   Sampler::SizeOf size_of() const {
-    return [images = images](const std::filesystem::path& path) {
+    return [images = images, pictures = pictures](const std::filesystem::path& path) {
+      if (pictures)
+        if (const auto there = pictures->find(path)) return ImageSize{there->width, there->height};
       const auto image = images->get(path);
       return ImageSize{image->width(), image->height()};
     };
+  }
+  void hold_pictures(std::shared_ptr<Allocator> memory) {
+    const std::int64_t most = config.loader.device_mb;
+    if (most > 0) pictures = std::make_shared<DevicePictures>(std::move(memory), static_cast<std::size_t>(most) << 20);
   }
   LoaderOptions loader(std::int64_t templates, std::shared_ptr<Allocator> pixels) const {
     return {.batch = config.train.batch,
             .templates = templates,
             .threads = static_cast<int>(config.loader.threads),
             .ahead = static_cast<int>(config.loader.ahead),
-            .pixels = std::move(pixels)};
+            .pixels = std::move(pixels),
+            .pictures = pictures};
   }
 };
 
@@ -98,6 +107,7 @@ class BatchStage : public Stage<Run> {
     return this->run_.update();
   }
   double waited() const override { return loader_ ? loader_->waited() : 0; }
+  std::string notice() override { return this->parts_.pictures ? this->parts_.pictures->take_notice() : std::string(); }
   std::map<std::string, std::int64_t> problems() const override {
     return loader_ ? loader_->problems() : std::map<std::string, std::int64_t>();
   }
@@ -165,10 +175,9 @@ void save_shipped(DeTrack<float> model, const std::filesystem::path& path,
 template <class T>
 class PairStage final : public BatchStage<Trainer<T>, Sampler> {
  public:
-  PairStage(const Parts& parts, const Sampler& sampler)
-      : BatchStage<Trainer<T>, Sampler>(parts,
-                                        Trainer<T>(make_model(parts), make_context<T>(parts.device), parts.config.train),
-                                        sampler, sampler.templates()) {}
+  PairStage(const Parts& parts, Context<T> ctx, const Sampler& sampler)
+      : BatchStage<Trainer<T>, Sampler>(parts, Trainer<T>(make_model(parts), std::move(ctx), parts.config.train), sampler,
+                                        sampler.templates()) {}
 
   void save_weights(const std::filesystem::path& path, const std::map<std::string, std::string>& metadata) override {
     save_shipped(shipped(this->run_, trajectory()), path, metadata);
@@ -242,9 +251,8 @@ MaskedAutoencoder<float> make_autoencoder(const Parts& parts) {
 
 class AutoencoderStage final : public BatchStage<AutoencoderTrainer<float>, PictureSampler> {
  public:
-  explicit AutoencoderStage(const Parts& parts)
-      : BatchStage(parts,
-                   AutoencoderTrainer<float>(make_autoencoder(parts), make_context<float>(parts.device), parts.config.train),
+  AutoencoderStage(const Parts& parts, Context<float> ctx)
+      : BatchStage(parts, AutoencoderTrainer<float>(make_autoencoder(parts), std::move(ctx), parts.config.train),
                    PictureSampler(parts.data, parts.config.train, parts.size_of()), 0) {}
 
   void save_weights(const std::filesystem::path& path, const std::map<std::string, std::string>& metadata) override {
@@ -256,10 +264,13 @@ class AutoencoderStage final : public BatchStage<AutoencoderTrainer<float>, Pict
 };
 
 template <class T>
-std::unique_ptr<TrainingStage> make_box_stage(const Parts& parts, detrack::Stage stage) {
+std::unique_ptr<TrainingStage> make_box_stage(Parts parts, detrack::Stage stage) {
   if (stage == detrack::Stage::sequences) return std::make_unique<SequenceStage<T>>(parts);
+  Context<T> ctx = make_context<T>(parts.device);
+  parts.hold_pictures(ctx.allocator());
   const TrainConfig& config = parts.config;
-  return std::make_unique<PairStage<T>>(parts, Sampler(parts.data, config.model_config(), config.train, parts.size_of()));
+  return std::make_unique<PairStage<T>>(parts, std::move(ctx),
+                                        Sampler(parts.data, config.model_config(), config.train, parts.size_of()));
 }
 
 }  // namespace
@@ -279,7 +290,9 @@ std::unique_ptr<TrainingStage> make_stage(const TrainConfig& config, std::shared
          config.init.empty() ? "none" : config.init);
   if (stage == detrack::Stage::mae) {
     if (device.bf16()) std::printf("stage mae computes in float32: its targets are pixels\n");
-    return std::make_unique<AutoencoderStage>(parts);
+    Context<float> ctx = make_context<float>(device);
+    parts.hold_pictures(ctx.allocator());
+    return std::make_unique<AutoencoderStage>(parts, std::move(ctx));
   }
 #ifdef DETRACK_WITH_CUDA
   if (device.bf16()) return make_box_stage<bfloat16>(parts, stage);

@@ -32,6 +32,8 @@ class TrainingStage {
   virtual double waited() const = 0;
   /// Files that could not be read, and how often they were drawn.
   virtual std::map<std::string, std::int64_t> problems() const = 0;
+  /// What is worth telling about the last step, or nothing.
+  virtual std::string notice() { return {}; }
   virtual std::int64_t skipped() const = 0;
 
   /// Everything that going on needs. Before the first step only: load().

@@ -190,6 +190,20 @@ TEST_CASE("train: missing and damaged pictures are named, counted and replaced; 
   CHECK(w.same_weights("one", "two"));
 }
 
+TEST_CASE("train: crops made on the device give the same weights, in every stage that makes them, damaged pictures or not") {
+  const TrainWorkshop w;
+  std::ofstream(w.at("boxed/1.jpg"), std::ios::trunc) << "no picture at all";
+  for (const std::string stage : {"pairs", "mae"}) {
+    REQUIRE(w.train("--stage " + stage + w.out(stage)).status == 0);
+    const Outcome outcome =
+        w.train("--set loader.device_mb=1 --set loader.cache_mb=0 --stage " + stage + w.out(stage + "-device"));
+    INFO(outcome.output);
+    CHECK(outcome.status == 0);
+    CHECK(w.same_weights(stage, stage + "-device"));
+    CHECK(w.metrics(stage).back()["replaced"] > 0);
+  }
+}
+
 TEST_CASE("train: a full disk stops the run with the file's name, and the last checkpoint still serves") {
   const TrainWorkshop w;
   const std::string longer = "--set steps=100 ";
