@@ -14,11 +14,12 @@ namespace detrack {
 
 /// Everything about sample b stands at [b].
 struct Batch {
-  std::uint64_t number = 0;           ///< counts batches from 0; sample b is sample number * size() + b of the run
-  Tensor<float> search;               ///< (B, 3, S, S), normalised RGB
-  Tensor<float> templates;            ///< (B, n, 3, Z, Z)
-  std::vector<CropBox> truth, prior;  ///< see SampleRecipe
-  std::vector<CropBox> trajectory{};  ///< (B, K) previous boxes, oldest first; stage sequences
+  std::uint64_t number = 0;                    ///< counts batches from 0; sample b is sample number * size() + b of the run
+  Tensor<float> search;                        ///< (B, 3, S, S), normalised RGB
+  Tensor<float> templates;                     ///< (B, n, 3, Z, Z)
+  std::vector<CropBox> truth, prior;           ///< see SampleRecipe
+  std::vector<std::vector<CropBox>> others{};  ///< see SampleRecipe; stage iou
+  std::vector<CropBox> trajectory{};           ///< (B, K) previous boxes, oldest first; stage sequences
   std::vector<std::uint8_t> absent;
   std::vector<std::string> names;
 
@@ -29,6 +30,7 @@ struct Batch {
         templates({size, n, 3, c.template_size, c.template_size}, pixels),
         truth(static_cast<std::size_t>(size)),
         prior(truth.size()),
+        others(truth.size()),
         absent(truth.size()),
         names(truth.size()) {}
 
