@@ -21,28 +21,29 @@ void NetworkOptions::add_to(CLI::App& app) {
                  "When a view of the target becomes a template: gated (both scores above their gates), always, or fixed "
                  "(never)")
       ->check(CLI::IsMember({"gated", "always", "fixed"}));
-  app.add_option("--iou-gate", iou_gate_, "IoU score above which a view may become a template")
+  app.add_option("--iou-gate", tracker_.visual_memory.min_iou, "IoU score above which a view may become a template")
       ->capture_default_str()
       ->check(CLI::Range(0.0, 1.0));
-  app.add_option("--score-gate", score_gate_, "The same for the softmax score")
+  app.add_option("--score-gate", tracker_.visual_memory.min_score, "The same for the softmax score")
       ->capture_default_str()
       ->check(CLI::Range(0.0, 1.0));
   app.add_option("--trajectory", trajectory_, "Previous boxes given to the network; by default what it was trained for");
-  app.add_option("--min-score", confidence_.min_score, "Softmax score below which the target counts as uncertain")
+  app.add_option("--min-score", tracker_.confidence.min_score, "Softmax score below which the target counts as uncertain")
       ->capture_default_str()
       ->check(CLI::Range(0.0, 1.0));
-  app.add_option("--hold-after", confidence_.hold_after,
+  app.add_option("--hold-after", tracker_.confidence.hold_after,
                  "Uncertain frames in a row from which on the target is held: at its last certain box, around which it is "
                  "looked for in wider search crops, too. 0: never, as in the paper")
       ->capture_default_str()
       ->check(CLI::Range(0, 1'000'000));
-  app.add_option("--found-score", confidence_.found_score, "Softmax score that ends a row of uncertain frames")
+  app.add_option("--found-score", tracker_.confidence.found_score, "Softmax score that ends a row of uncertain frames")
       ->capture_default_str()
       ->check(CLI::Range(0.0, 1.0));
-  app.add_option("--passes", passes_, "Ablation: runs of the network a frame, each from the box of the one before")
+  app.add_option("--passes", tracker_.passes, "Ablation: runs of the network a frame, each from the box of the one before")
       ->capture_default_str()
       ->check(CLI::Range(1, 1000));
-  app.add_option("--read-block", read_block_, "Ablation: take the box after this denoising block; 0: the refined box")
+  app.add_option("--read-block", tracker_.read_block,
+                 "Ablation: take the box after this denoising block; 0: the refined box")
       ->capture_default_str()
       ->check(CLI::Range(0, 256));
 }
@@ -62,10 +63,12 @@ std::string NetworkOptions::fingerprint() const {
 }
 
 std::string NetworkOptions::text() const {
-  return detail::concat("trajectory ", trajectory_, ", iou gate ", iou_gate_, ", score gate ", score_gate_, ", min score ",
-                        confidence_.min_score, ", hold after ", confidence_.hold_after, ", found score ",
-                        confidence_.found_score, ", passes ", passes_, ", read block ", read_block_, ", device ",
-                        device_.text());
+  const VisualMemoryOptions& memory = tracker_.visual_memory;
+  const ConfidenceOptions& confidence = tracker_.confidence;
+  return detail::concat("trajectory ", trajectory_, ", iou gate ", memory.min_iou, ", score gate ", memory.min_score,
+                        ", min score ", confidence.min_score, ", hold after ", confidence.hold_after, ", found score ",
+                        confidence.found_score, ", passes ", tracker_.passes, ", read block ", tracker_.read_block,
+                        ", device ", device_.text());
 }
 
 std::shared_ptr<const Network> NetworkOptions::load() const {
@@ -79,15 +82,10 @@ std::shared_ptr<const Network> NetworkOptions::load() const {
 }
 
 TrackerOptions NetworkOptions::tracker_options(VisualMemoryOptions::Mode mode) const {
-  TrackerOptions options;
+  TrackerOptions options = tracker_;
   options.threads = device_.threads();
   options.visual_memory.mode = mode;
   if (!memory_.empty()) options.visual_memory.mode = parse_memory_mode(memory_);
-  options.visual_memory.min_iou = iou_gate_;
-  options.visual_memory.min_score = score_gate_;
-  options.confidence = confidence_;
-  options.passes = passes_;
-  options.read_block = read_block_;
   if (trajectory_ >= 0) options.trajectory = trajectory_;
   return options;
 }

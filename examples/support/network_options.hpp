@@ -33,9 +33,8 @@ class NetworkOptions {
  private:
   std::string weights_, preset_, memory_;
   DeviceOptions device_;
-  std::int64_t trajectory_ = -1, passes_ = 1, read_block_ = 0;
-  double iou_gate_ = VisualMemoryOptions{}.min_iou, score_gate_ = VisualMemoryOptions{}.min_score;
-  ConfidenceOptions confidence_{};
+  std::int64_t trajectory_ = -1;  ///< below 0: what the network was trained for
+  TrackerOptions tracker_{};      ///< what else was given
 };
 
 }  // namespace detrack::program

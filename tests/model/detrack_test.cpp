@@ -167,6 +167,66 @@ TEST_CASE("model: a batch is so many runs of one; fewer templates and boxes are 
     }
 }
 
+TEST_CASE("model: boxes judged together in an image are judged and learnt from as they are one by one") {
+  const Config c = small_config();
+  DeTrack<double> model(c);
+  test::randomise(model);
+  model.allocate_gradients();
+  auto ctx = reference_context<double>();
+  constexpr std::int64_t kBatch = 2, kBoxes = 3;
+  RunShape run = run_shape(kBatch);
+  run.judged = kBoxes;
+  reserve(ctx, c, run, true);
+  Sample<double> sample(c, run);
+  model.forward(ctx, sample.in.views(), sample.out.views());
+  const View<const double> image = sample.out.image.view();
+  Tensor<double> dimage(sample.out.image.shape()), one(Shape{kBatch, 1});
+  std::vector<CropBox> boxes;
+  std::vector<double> overlaps;
+  Philox rng(5);
+  for (std::int64_t i = 0; i < kBatch * kBoxes; ++i) {
+    const double x = rng.uniform() / 2, y = rng.uniform() / 2;
+    boxes.push_back({x, y, x + 0.1 + rng.uniform() / 3, y + 0.1 + rng.uniform() / 3});
+    overlaps.push_back(rng.uniform());
+  }
+  IouPass<double> pass;
+  const double together = pass.run(ctx, model, {boxes, overlaps}, image, sample.out.iou.view(), dimage.view());
+  const View<double> gradients = model.parameters().gradients();
+  const std::vector<double> learnt(gradients.data(), gradients.data() + gradients.numel());
+  const std::vector<double> image_learnt(dimage.data(), dimage.data() + dimage.numel());
+
+  model.zero_gradients(ctx);
+  double apart = 0;
+  std::vector<double> image_apart(image_learnt.size(), 0);
+  for (std::size_t k = 0; k < kBoxes; ++k) {
+    std::vector<CropBox> some;
+    std::vector<double> truth;
+    for (std::size_t b = 0; b < kBatch; ++b)
+      some.push_back(boxes[b * kBoxes + k]), truth.push_back(overlaps[b * kBoxes + k]);
+    apart += pass.run(ctx, model, {some, truth}, image, one.view(), dimage.view()) / kBoxes;
+    for (std::size_t i = 0; i < image_apart.size(); ++i) image_apart[i] += dimage.data()[i] / kBoxes;
+    for (std::size_t b = 0; b < kBatch; ++b)
+      CHECK(one.data()[b] == doctest::Approx(sample.out.iou.data()[b * kBoxes + k]).epsilon(1e-12));
+  }
+  CHECK(together == doctest::Approx(apart).epsilon(1e-12));
+  double largest = 0, difference = 0;
+  const auto compare = [&](double a, double b) {
+    largest = std::max(largest, std::abs(a)), difference = std::max(difference, std::abs(a - b));
+  };
+  for (std::size_t i = 0; i < learnt.size(); ++i) compare(learnt[i], gradients.data()[i] / kBoxes);
+  for (std::size_t i = 0; i < image_learnt.size(); ++i) compare(image_learnt[i], image_apart[i]);
+  CHECK(largest > 1e-4);
+  CHECK(difference < 1e-12);
+
+  CHECK(contains(error_of(ErrorCode::argument,
+                          [&] {
+                            pass.run(ctx, model, {boxes, overlaps}, image, one.view(), dimage.view());
+                          }),
+                 "expected 2 boxes, got 6"));
+  Tensor<double> odd({3, 4}), three({3, 1});
+  CHECK(contains(error_of(ErrorCode::argument, [&] { model.predict_iou(ctx, odd.view(), image, three.view()); }), "boxes"));
+}
+
 TEST_CASE("model: a box outside the word range, inverted or not a number gives finite results") {
   const Config c = small_config();
   DeTrack<float> model(c);

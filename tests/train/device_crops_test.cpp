@@ -56,6 +56,7 @@ TrainOptions crop_options() {
                .motion_blur_prob = 0.4,
                .low_resolution_prob = 0.4,
                .foreign_occlusion_prob = 0.4,
+               .distractor_prob = 0.4,
                .rotation = 0.5,
                .aspect = 0.3};
   return o;

@@ -327,6 +327,78 @@ TEST_CASE("sampler: newer options change what they are for and nothing else") {
   for (std::uint64_t i = 0; i < 50; ++i) CHECK(alone(i).search.patches.empty());
 }
 
+TEST_CASE("sampler: distractors lie beside the target, from another video or picture of its source") {
+  const auto data = data_of({{.name = "videos", .sequences = {moving("a", 60), moving("b", 30)}},
+                             {.name = "pictures", .images = {{"p", {{10, 20, 60, 40}}}, {"q", {{50, 60, 30, 90}}}}}});
+  TrainOptions o = sampler_options();
+  const Sampler without(data, sampler_config(), o, wide);
+  o.augment.distractor_prob = 0.5;
+  const Sampler sampler(data, sampler_config(), o, wide);
+  int count = 0;
+  for (std::uint64_t i = 0; i < 400; ++i) {
+    SampleRecipe got = sampler(i);
+    if (!got.search.patches.empty()) {
+      ++count;
+      const Patch& patch = got.search.patches.front();
+      CHECK(whose(patch.file) != whose(got.search.file));
+      CHECK(whose(patch.file).size() == whose(got.search.file).size());
+      CHECK((whose(patch.file) < "c") == (whose(got.search.file) < "c"));  // videos with videos, pictures with pictures
+      REQUIRE(got.others.size() == 1);
+      CHECK(got.others.front() == (got.flip ? mirrored(patch.to) : patch.to));
+      const CropBox& to = got.others.front();
+      const auto box = [](const CropBox& c) { return Box{c[0], c[1], c[2] - c[0], c[3] - c[1]}; };
+      CHECK(intersection(box(to), box(got.truth)) <= 0);
+      CHECK(std::min((to[0] + to[2]) / 2, (to[1] + to[3]) / 2) >= 0);
+      CHECK(std::max((to[0] + to[2]) / 2, (to[1] + to[3]) / 2) <= 1);
+      CHECK(std::abs(std::log(box(to).area() / box(got.truth).area())) < 0.3 * 5);
+      // Its own proportions, and the square that is shown begins where the object does.
+      const Box object = patch.file == "p"   ? Box{10, 20, 60, 40}
+                         : patch.file == "q" ? Box{50, 60, 30, 90}
+                                             : Box{0, 0, 20, 30};
+      CHECK(box(to).w / box(to).h == doctest::Approx(object.w / object.h));
+      CHECK(patch.from.side == std::max(object.w, object.h));
+      if (patch.file == "p") CHECK(patch.from.left() == doctest::Approx(10));
+      if (patch.file == "q") CHECK(patch.from.top() == doctest::Approx(60));
+    }
+    got.search.patches.clear(), got.others.clear();
+    CHECK(got == without(i));
+  }
+  CHECK(count > 120);
+  CHECK(count < 240);
+  // Nothing else is in the source.
+  const Sampler alone(data_of({{.name = "videos", .sequences = {moving("a", 60)}}}), sampler_config(), o, wide);
+  for (std::uint64_t i = 0; i < 50; ++i) CHECK(alone(i).search.patches.empty());
+}
+
+TEST_CASE("sampler: other targets of a picture are where the crop shows them") {
+  const std::vector<Box> boxes{{100, 100, 40, 20}, {150, 110, 20, 40}, {2000, 100, 40, 40}};
+  TrainOptions o = sampler_options();
+  const auto data = data_of({{.name = "pictures", .images = {{"p", boxes}}}});
+  for (const double rotation : {0.0, 0.4}) {
+    o.augment.rotation = rotation;
+    const Sampler sampler(data, sampler_config(), o, wide);
+    int seen = 0;
+    for (std::uint64_t i = 0; i < 200; ++i) {
+      const SampleRecipe sample = sampler(i);
+      CHECK(sample.others.size() <= 1);  // the third is far from the others
+      if (sample.others.empty()) continue;
+      ++seen;
+      const CropBox truth = sample.flip ? mirrored(sample.truth) : sample.truth;
+      const CropBox other = sample.flip ? mirrored(sample.others.front()) : sample.others.front();
+      const double side = sample.search.region.side;
+      const double dx = (other[0] + other[2] - truth[0] - truth[2]) / 2 * side,
+                   dy = (other[1] + other[3] - truth[1] - truth[3]) / 2 * side;
+      CHECK(std::hypot(dx, dy) == doctest::Approx(std::hypot(40, 20)));  // turning keeps distances
+      const auto [a, b, c, d] = sample.search.distortion.matrix();
+      const double sign = (truth[2] - truth[0]) * side > 30 ? 1 : -1;  // which of the two is the target
+      if (rotation == 0) CHECK(sign * dx == doctest::Approx(40));
+      CHECK(sign * dx == doctest::Approx(a * 40 + b * 20));
+      CHECK(sign * dy == doctest::Approx(c * 40 + d * 20));
+    }
+    CHECK(seen > 50);
+  }
+}
+
 TEST_CASE("picture sampler: squares inside the picture, of a fifth of it at least") {
   const auto data =
       data_of({{.name = "pictures", .images = {{"bare", {}}}}, {.name = "videos", .sequences = {moving("a", 60)}}});

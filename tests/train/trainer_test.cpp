@@ -225,6 +225,15 @@ TEST_CASE("trainer: stage iou learns to judge boxes, and nothing but the head mo
   CHECK(others == 0);
 }
 
+TEST_CASE("trainer: stage iou judges as many boxes of each sample as it is told to") {
+  TrainOptions o = options_of("iou", 100);
+  o.sampling.judged = 5;
+  o.optimizer.lr = 3e-4;
+  Trainer<float> trainer = make_trainer(o);
+  const auto [first, loss] = losses_of(trainer, eight_samples(o));
+  CHECK(loss < 0.8 * first);
+}
+
 TEST_CASE("autoencoder trainer: eight pictures' masked patches are learnt by heart") {
   Config c = tiny_config();
   TrainOptions o = options_of("mae", kLearnsAll ? 1500 : 20);

@@ -14,11 +14,10 @@ struct RunShape {
   std::int64_t trajectory = 0;  ///< 0 to K
   bool steps = false;           ///< read out every block as well
   bool recompute = false;       ///< training: blocks run again in the backward; see DenoisingViT::Saved
+  std::int64_t judged = 1;      ///< boxes a sample that the IoU head judges
 
   /// What a tracker or trainer of this configuration runs by default: all templates, trajectory_used boxes.
-  static RunShape of(const Config& c, std::int64_t batch = 1) {
-    return {batch, c.templates, c.trajectory_used, false, false};
-  }
+  static RunShape of(const Config& c, std::int64_t batch = 1) { return {batch, c.templates, c.trajectory_used}; }
 };
 
 template <class T>
@@ -44,7 +43,7 @@ class OutputBuffers {
         image({run.batch, c.search_tokens() + run.templates * c.template_tokens(), c.width}, allocator),
         box({run.batch, 4}, allocator),
         confidence(Shape{run.batch}, allocator),
-        iou({run.batch, 1}, allocator) {
+        iou({run.batch * run.judged, 1}, allocator) {
     if (!run.steps) return;
     step_logits = Tensor<stat_t<T>>({c.depth, run.batch, 4, c.words()}, allocator);
     step_boxes = Tensor<stat_t<T>>({c.depth, run.batch, 4}, allocator);
@@ -57,7 +56,7 @@ class OutputBuffers {
   Tensor<stat_t<T>> logits;
   Tensor<T> image;
   Tensor<stat_t<T>> step_logits, box, step_boxes, confidence;
-  Tensor<T> iou;  ///< (B, 1), for predict_iou
+  Tensor<T> iou;  ///< (B judged, 1), for predict_iou
 };
 
 }  // namespace detrack

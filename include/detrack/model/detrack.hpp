@@ -200,16 +200,19 @@ class DeTrack {
     box.similarity(ctx, refined, logits);
   }
 
-  /// Predicted overlap of given boxes (B, 4) with the target: image (B, N, C) of a forward pass -> iou (B, 1).
+  /// Predicted overlap of given boxes (B n, 4) with the target, n to an image, side by side: image (B, N, C) of a forward
+  /// pass -> iou (B n, 1). Errors: shape.
   void predict_iou(Context<T>& ctx, View<const double> boxes, View<const T> image, View<T> iou_out,
                    IouSaved* saved = nullptr) const {
+    ops::expect(boxes.extent(0) % image.extent(0) == 0, kName, "boxes", "as many to each image",
+                static_cast<double>(boxes.extent(0)));
     ArenaScope scope(ctx.arena());
     const View<T> tokens = ctx.arena().template allocate<T>({boxes.extent(0), 4, config_.width});
     box.embed(ctx, boxes, tokens, saved ? &saved->words : nullptr);
     iou.forward(ctx, tokens, image, iou_out, saved ? &saved->head : nullptr);
     if (saved) scope.keep();
   }
-  /// diou (B, 1). Overwrites dimage (B, N, C).
+  /// diou (B n, 1). Overwrites dimage (B, N, C).
   void predict_iou_backward(Context<T>& ctx, View<const T> diou, const IouSaved& saved, View<T> dimage) {
     require_gradients();
     const ArenaScope scope(ctx.arena());

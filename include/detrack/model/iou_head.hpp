@@ -11,7 +11,8 @@
 
 namespace detrack {
 
-/// The 4 word tokens of a box attend to the image tokens; their mean goes through an MLP and a sigmoid.
+/// The 4 word tokens of a box attend to the image tokens; their mean goes through an MLP and a sigmoid. Any number of boxes
+/// may be judged in one image, which is projected once for all of them.
 template <class T>
 struct IouHead {
   LayerNorm<T> norm;
@@ -22,23 +23,25 @@ struct IouHead {
     typename LayerNorm<T>::Saved norm{};
     typename CrossAttention<T>::Saved cross_attn{};
     typename Mlp<T>::Saved mlp{};
-    View<T> logit{};  ///< (B, 1)
+    View<T> logit{};  ///< (B n, 1)
   };
 
   IouHead() = default;
   explicit IouHead(const Config& c)
       : norm(c.width), cross_attn(c.width, c.refine_heads), mlp(c.width, c.width, 1, Activation::gelu) {}
 
-  /// box (B, 4, C), image (B, N, C) -> iou (B, 1) in (0, 1).
+  /// box (B n, 4, C), the n boxes of an image side by side, image (B, N, C) -> iou (B n, 1) in (0, 1).
   void forward(Context<T>& ctx, View<const T> box, View<const T> image, View<T> iou, Saved* saved) const {
-    const std::int64_t B = box.extent(0), C = box.extent(2);
+    const std::int64_t boxes = box.extent(0), C = box.extent(2);
+    const Shape by_image{image.extent(0), boxes / image.extent(0) * 4, C};
     ArenaScope scope(ctx.arena());
     const View<T> normed = ctx.arena().template allocate<T>(box.shape());
     const View<T> looked = ctx.arena().template allocate<T>(box.shape());
-    const View<T> mean = ctx.arena().template allocate<T>({B, C});
-    const View<T> logit = ctx.arena().template allocate<T>({B, 1});
+    const View<T> mean = ctx.arena().template allocate<T>({boxes, C});
+    const View<T> logit = ctx.arena().template allocate<T>({boxes, 1});
     norm.forward(ctx, box, normed, saved ? &saved->norm : nullptr);
-    cross_attn.forward(ctx, normed, image, box, looked, saved ? &saved->cross_attn : nullptr);
+    cross_attn.forward(ctx, normed.reshape(by_image), image, box.reshape(by_image), looked.reshape(by_image),
+                       saved ? &saved->cross_attn : nullptr);
     ops::run(ctx, MeanTokensForward<T>{.x = looked, .y = mean});
     mlp.forward(ctx, mean, {}, logit, saved ? &saved->mlp : nullptr);
     ops::run(ctx, ActivationForward<T>{.kind = Activation::sigmoid, .x = logit, .y = iou});
@@ -48,18 +51,19 @@ struct IouHead {
     }
   }
 
-  /// Overwrites dbox (B, 4, C) and dimage (B, N, C).
+  /// diou (B n, 1). Overwrites dbox (B n, 4, C) and dimage (B, N, C).
   void backward(Context<T>& ctx, View<const T> diou, const Saved& saved, View<T> dbox, View<T> dimage) {
-    const std::int64_t B = dbox.extent(0), C = dbox.extent(2);
+    const std::int64_t boxes = dbox.extent(0), C = dbox.extent(2);
+    const Shape by_image{dimage.extent(0), boxes / dimage.extent(0) * 4, C};
     const ArenaScope scope(ctx.arena());
-    const View<T> dlogit = ctx.arena().template allocate<T>({B, 1});
-    const View<T> dmean = ctx.arena().template allocate<T>({B, C});
+    const View<T> dlogit = ctx.arena().template allocate<T>({boxes, 1});
+    const View<T> dmean = ctx.arena().template allocate<T>({boxes, C});
     const View<T> dlooked = ctx.arena().template allocate<T>(dbox.shape());
     const View<T> dnormed = ctx.arena().template allocate<T>(dbox.shape());
     ops::run(ctx, ActivationBackward<T>{.kind = Activation::sigmoid, .x = saved.logit, .dy = diou, .dx = dlogit});
     mlp.backward(ctx, dlogit, saved.mlp, dmean);
     ops::run(ctx, MeanTokensBackward<T>{.dy = dmean, .dx = dlooked});
-    cross_attn.backward(ctx, dlooked, saved.cross_attn, dnormed, dimage);
+    cross_attn.backward(ctx, dlooked.reshape(by_image), saved.cross_attn, dnormed.reshape(by_image), dimage);
     norm.backward(ctx, dnormed, saved.norm, dlooked, dbox);
   }
 

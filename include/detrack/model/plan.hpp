@@ -33,13 +33,16 @@ Plan plan(const Config& config, const RunShape& run, bool training = false, bool
     model.allocate_gradients();
     const auto B = static_cast<std::size_t>(run.batch);
     const std::vector<CropBox> boxes(B, CropBox{});
-    const std::vector<double> t(B, 0), overlap(B, 0);
+    const std::vector<double> t(B, 0);
+    const std::vector<CropBox> judged(B * static_cast<std::size_t>(run.judged), CropBox{});
+    const std::vector<double> overlap(judged.size(), 0);
     const std::vector<std::uint8_t> noised(B, 0);
     TrainingPass<T>(config, {}, run.recompute)
-        .run(ctx, model, in.views(), out.views(), out.iou.view(), {boxes, boxes, boxes, t, noised}, {boxes, overlap});
+        .run(ctx, model, in.views(), out.views(), out.iou.view(), {boxes, boxes, boxes, t, noised}, {judged, overlap});
   } else {
     model.forward(ctx, in.views(), out.views());
-    model.predict_iou(ctx, in.start_box.view(), out.image.view(), out.iou.view());
+    const Tensor<double> judged({run.batch * run.judged, 4}, plan_allocator());
+    model.predict_iou(ctx, judged.view(), out.image.view(), out.iou.view());
   }
   return {ctx.arena().peak(), ctx.side_arena().peak(), backend->total(), backend->by_operation()};
 }

@@ -159,6 +159,7 @@ class BatchLoader {
       batch.truth[b] = recipe.truth;
       batch.prior[b] = recipe.prior;
       batch.absent[b] = recipe.absent;
+      batch.others[b] = std::move(recipe.others);
       batch.names[b] = std::move(recipe.name);
       return;
     }

@@ -39,6 +39,15 @@ inline Box distorted(const Box& box, const Distortion& by) {
   return {box.centre_x() - w / 2, box.centre_y() - h / 2, w, h};
 }
 
+/// The same of a box anywhere in the picture. `x`, `y`: the fixed point.
+inline Box distorted(const Box& box, double x, double y, const Distortion& by) {
+  if (by.none()) return box;
+  const auto [a, b, c, d] = by.matrix();
+  const double dx = box.centre_x() - x, dy = box.centre_y() - y;
+  const Box turned = distorted(box, by);
+  return {x + a * dx + b * dy - turned.w / 2, y + c * dx + d * dy - turned.h / 2, turned.w, turned.h};
+}
+
 /// A square of the distorted picture, by where its centre lies in the picture as it is. `x`, `y`: the fixed point.
 inline CropRegion in_picture(CropRegion region, double x, double y, const Distortion& by) {
   if (by.none()) return region;

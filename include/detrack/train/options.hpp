@@ -40,7 +40,9 @@ struct SamplingOptions {
   double template_jitter = 0.1;  ///< dynamic templates: sides and centre the same way, this much; template 0 is exact
   double prior_prob = 0.3;       ///< the start is the previous box as in tracking; otherwise the truth under noise
   double negative_prob = 0.25;   ///< stage iou: the search crop does not show the target
+  std::int64_t judged = 1;       ///< stage iou: boxes a sample that the head judges
   double box_jitter = 0.3;       ///< stage iou: sides of judged boxes times exp(N(0, this))
+  double other_prob = 0;         ///< stage iou: a judged box is about another object, where the crop is known to show one
   double min_side = 6;           ///< targets with a smaller side (pixels) are left out
 
   template <class F>
@@ -51,7 +53,9 @@ struct SamplingOptions {
     f.number("template_jitter", template_jitter, 0, 3);
     f.number("prior_prob", prior_prob, 0, 1);
     f.number("negative_prob", negative_prob, 0, 1);
+    f.number("judged", judged, 1, 1024);
     f.number("box_jitter", box_jitter, 0, 3);
+    f.number("other_prob", other_prob, 0, 1);
     f.number("min_side", min_side, 0, 1e5);
   }
 };
@@ -70,6 +74,7 @@ struct AugmentOptions {
   double motion_blur_prob = 0;        ///< blur along a line of up to 1/12 of the crop's side, in any direction
   double low_resolution_prob = 0;     ///< the crop as if it had 1.5 to 4 times fewer pixels a side
   double foreign_occlusion_prob = 0;  ///< search: a part of another picture covers up to half of the target from a side
+  double distractor_prob = 0;         ///< search: the target of another sample of its source lies beside the target
   double rotation = 0;                ///< stage pairs, iou: each crop is turned by U(-this, this), radians
   double aspect = 0;                  ///< stage pairs, iou: the search crop is stretched, log of w / h by U(-this, this)
   double unlabelled_rotation = 0;     ///< in place of `rotation` where a part of a picture without boxes is the target
@@ -88,6 +93,7 @@ struct AugmentOptions {
     f.number("motion_blur_prob", motion_blur_prob, 0, 1);
     f.number("low_resolution_prob", low_resolution_prob, 0, 1);
     f.number("foreign_occlusion_prob", foreign_occlusion_prob, 0, 1);
+    f.number("distractor_prob", distractor_prob, 0, 1);
     f.number("rotation", rotation, 0, 3.1416);
     f.number("aspect", aspect, 0, 2);
     f.number("unlabelled_rotation", unlabelled_rotation, 0, 3.1416);

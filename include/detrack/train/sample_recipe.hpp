@@ -42,7 +42,8 @@ struct SampleRecipe {
   bool flip = false;    ///< all crops are mirrored
   bool absent = false;  ///< the search crop does not show the target: truth means nothing
   CropBox truth{};
-  CropBox prior{};  ///< the box that the crop was made around, in the middle of it: what a tracker starts from
+  CropBox prior{};                ///< the box that the crop was made around, in the middle of it: what a tracker starts from
+  std::vector<CropBox> others{};  ///< of other objects that the search crop is known to show, at least their centres
 
   bool operator==(const SampleRecipe&) const = default;
 };

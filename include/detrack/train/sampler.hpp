@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -16,6 +17,7 @@
 #include "detrack/image/size.hpp"
 #include "detrack/model/config.hpp"
 #include "detrack/train/distortion_draw.hpp"
+#include "detrack/train/distractor_draw.hpp"
 #include "detrack/train/occluder_draw.hpp"
 #include "detrack/train/options.hpp"
 #include "detrack/train/photometric_draw.hpp"
@@ -73,14 +75,13 @@ class Sampler {
     std::string whose = target.whose;
     sample.absent = rng.uniform() < negative_prob_;
     if (sample.absent) {
-      Target other = draw_target(rng);
-      for (int draws = 1; draws < kDraws && other.whose == target.whose; ++draws) other = draw_target(rng);
-      sample.absent = other.whose != target.whose;  // nothing but the target's own video or picture may be there
-      if (sample.absent) {
-        search = other.search;
-        invented = other.invented;
-        whose = other.whose;
-        sample.name += " in " + other.name;
+      const auto other = draw_other(target.whose, [&] { return draw_target(rng); });
+      sample.absent = other.has_value();
+      if (other) {
+        search = other->search;
+        invented = other->invented;
+        whose = other->whose;
+        sample.name += " in " + other->name;
       }
     }
     const Distortion distortion = draw_distortion(distortions, augment_, invented, true);
@@ -92,11 +93,14 @@ class Sampler {
     sample.truth = to_crop(seen, region);
     sample.prior = to_crop(around, region);
     if (rng.uniform() < augment_.occlusion_prob) sample.search.occluder = draw_occluder(rng, sample.truth);
+    sample.others = others_in(search, distortion, region);
+    if (augment_.distractor_prob > 0) add_distractor(stream("distractors"), *target.source, whose, sample);
     if (augment_.foreign_occlusion_prob > 0)
       add_foreign_occluder(stream("foreign occluders"), whose, sample.truth, sample.search.patches);
     if (sample.flip) {
       sample.truth = mirrored(sample.truth);
       sample.prior = mirrored(sample.prior);
+      for (CropBox& other : sample.others) other = mirrored(other);
     }
     return sample;
   }
@@ -105,27 +109,33 @@ class Sampler {
   struct Place {
     std::filesystem::path file;
     Box box;
+    std::vector<Box> others{};  ///< of other targets in the picture
   };
   struct Target {
     std::string name;
     std::vector<Place> templates;  ///< as many as samples have, the fixed one first
     Place search;
-    std::string whose;      ///< video or picture
+    std::string whose;  ///< video or picture
+    const TrainingData::Source* source = nullptr;
     bool invented = false;  ///< a part of a picture that nobody has labelled
   };
   static constexpr int kDraws = 20;
 
-  Target draw_target(Philox& rng) const {
-    const TrainingData::Source& source = data_->draw_source(rng.uniform());
+  Target draw_target(Philox& rng) const { return draw_target(rng, data_->draw_source(rng.uniform())); }
+  Target draw_target(Philox& rng, const TrainingData::Source& source) const {
     std::size_t at = rng.below(source.size());
     Target target;
+    target.source = &source;
     target.name = source.from->name;
     if (at < source.videos.size()) return from_video(rng, source.videos[at], std::move(target));
     at -= source.videos.size();
     Place place;
     if (at < source.boxed.size()) {
       const StillImage& image = source.boxed[at];
-      place = {image.file, image.boxes[rng.below(image.boxes.size())]};
+      const std::size_t chosen = rng.below(image.boxes.size());
+      place = {image.file, image.boxes[chosen]};
+      for (std::size_t i = 0; i < image.boxes.size(); ++i)
+        if (i != chosen) place.others.push_back(image.boxes[i]);
     } else {
       place.file = source.unlabelled[at - source.boxed.size()].file;
       place.box = invented_box(rng, size_of_(place.file));
@@ -136,6 +146,14 @@ class Sampler {
     target.templates.assign(static_cast<std::size_t>(templates_), place);
     target.search = place;
     return target;
+  }
+
+  /// A target of another video or picture, unless there seems to be none.
+  template <class Draw>
+  static std::optional<Target> draw_other(const std::string& whose, Draw&& draw) {
+    for (int draws = 0; draws < kDraws; ++draws)
+      if (Target other = draw(); other.whose != whose) return other;
+    return std::nullopt;
   }
 
   /// `region`: a square of the picture distorted about the target's centre.
@@ -150,9 +168,30 @@ class Sampler {
   /// None, or a part of another video or picture than the search crop's: the target's own might show the target.
   void add_foreign_occluder(Philox rng, const std::string& whose, const CropBox& truth, std::vector<Patch>& to) const {
     if (!(rng.uniform() < augment_.foreign_occlusion_prob)) return;
-    Target other = draw_target(rng);
-    for (int draws = 1; draws < kDraws && other.whose == whose; ++draws) other = draw_target(rng);
-    if (other.whose != whose) to.push_back(draw_foreign_occluder(rng, truth, other.search.file, other.search.box));
+    if (const auto other = draw_other(whose, [&] { return draw_target(rng); }))
+      to.push_back(draw_foreign_occluder(rng, truth, other->search.file, other->search.box));
+  }
+
+  /// None, or another target of the same source, which is more likely to be of the same kind than any other's.
+  void add_distractor(Philox rng, const TrainingData::Source& source, const std::string& whose, SampleRecipe& sample) const {
+    if (!(rng.uniform() < augment_.distractor_prob)) return;
+    const auto other = draw_other(whose, [&] { return draw_target(rng, source); });
+    if (!other) return;
+    if (auto patch = draw_distractor(rng, sample.truth, other->search.file, other->search.box)) {
+      sample.others.push_back(patch->to);
+      sample.search.patches.push_back(std::move(*patch));
+    }
+  }
+
+  /// Other targets in the crop of a place, by their centres, crop units.
+  static std::vector<CropBox> others_in(const Place& place, const Distortion& distortion, const CropRegion& region) {
+    std::vector<CropBox> others;
+    for (const Box& box : place.others) {
+      const CropBox at = to_crop(distorted(box, place.box.centre_x(), place.box.centre_y(), distortion), region);
+      const double x = (at[0] + at[2]) / 2, y = (at[1] + at[3]) / 2;
+      if (std::min(x, y) >= 0 && std::max(x, y) <= 1) others.push_back(at);
+    }
+    return others;
   }
 
   /// Template 0, the search frame after it, and between them the dynamic templates in the order of time.

@@ -62,7 +62,7 @@ class Trainer : public Updater<T, DeTrack> {
         out_(this->config(), shape_, this->ctx_.allocator()),
         pass_(this->config(), weights_of(options.loss), options.recompute),
         starts_(static_cast<std::size_t>(options.batch)),
-        judged_(options.sampling.box_jitter),
+        judged_(options.sampling),
         predicted_(static_cast<std::size_t>(options.batch)) {
     // A forward that nothing is saved of, as predict() and stage iou run it, may keep more beside than a training pass does.
     for (const bool training : {true, false}) reserve(this->ctx_, this->config(), shape_, training);
@@ -77,7 +77,8 @@ class Trainer : public Updater<T, DeTrack> {
             .templates = options.templates > 0 ? options.templates : config.templates,
             .trajectory = stage == Stage::sequences ? config.trajectory : 0,
             .steps = stage != Stage::iou,
-            .recompute = options.recompute};
+            .recompute = options.recompute,
+            .judged = stage == Stage::iou ? options.sampling.judged : 1};
   }
   static LossWeights weights_of(const LossOptions& loss) {
     return {.ce = loss.ce,
