@@ -95,6 +95,10 @@ void free_device_memory(void* memory) {
   const auto it = p.blocks.find(static_cast<std::size_t>(static_cast<unsigned char*>(memory) - p.base));
   if (it == p.blocks.end()) return;
   watch(memory, it->second, true);
+  // Pages that were touched are opened and closed one by one with every launch, for ever after.
+  constexpr std::size_t kPage = 4096;
+  const std::size_t first = (it->first + kPage - 1) / kPage * kPage, last = (it->first + it->second) / kPage * kPage;
+  if (it->second > std::size_t(1) << 20) madvise(p.base + first, last - first, MADV_DONTNEED);
   p.blocks.erase(it);
 }
 
