@@ -80,7 +80,7 @@ class Memory {
   View<const E> given(const std::vector<E>& elements) {
     const auto tensor = std::make_shared<Tensor<E>>(Shape{static_cast<std::int64_t>(elements.size())}, ctx_->allocator());
     given_.push_back(tensor);
-    ctx_->backend().copy_bytes(tensor->data(), elements.data(), elements.size() * sizeof(E));
+    if (!elements.empty()) ctx_->backend().copy_bytes(tensor->data(), elements.data(), elements.size() * sizeof(E));
     return View<const E>(tensor->data(), tensor->shape(), ctx_->device());
   }
 

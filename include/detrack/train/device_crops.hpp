@@ -21,8 +21,7 @@ template <class T>
 class DeviceCrops {
  public:
   /// y (N, 3, S, S): the crops, normalised as the model wants them. Pictures that are missing go to `pictures` while it
-  /// takes them. They must stay as they are until the context's next synchronize(), and so must `pictures` itself. Errors:
-  /// out_of_memory; those of the backend.
+  /// takes them; both must stay until the context's next synchronize(). Errors: shape, out_of_memory; those of the backend.
   void make(Context<T>& ctx, const Config& config, DevicePictures& pictures, const std::vector<PlannedCrop>& crops,
             View<T> y) {
     const auto count = static_cast<std::int64_t>(crops.size());
@@ -72,7 +71,7 @@ class DeviceCrops {
       if (missing.image) bytes += bytes_of(*missing.image);
     return bytes;
   }
-  /// As if none of its pictures were held or passing by already.
+  /// Whether its pictures have room beside those that pass by already, even if all of them must.
   bool fits(const PlannedCrop& crop) const { return passing_bytes_ + bytes_of(crop) <= block_.numel(); }
 
   /// Before pictures are held, which may take all memory there is.
