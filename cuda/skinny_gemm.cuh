@@ -1,0 +1,119 @@
+// Matrix products of few rows, such as the box tokens of a target: every weight is read once, and all that a thread needs is
+// on its way at the same time.
+#pragma once
+
+#include <algorithm>
+
+#include "cuda/activation.cuh"
+#include "cuda/product.cuh"
+#include "cuda/reduce.cuh"
+
+namespace detrack::cuda {
+
+// The floor is a launch, one wait for memory, and the weights' bytes. For one target they are 74 to 295 KB a product of
+// t256, 0.1 us of an H100's bandwidth and less of its L2's, so it is the waits that count: x and the weights are asked for
+// at once, and nothing is split over blocks, which would take a second kernel. b256's 1.2 to 4.7 MB take 0.5 to 2 us.
+//
+// A pack of 8 bfloat16 takes 8 instructions a row, and as many again to become floats, for x as often as it is used. Up to 8
+// rows that is less than the multiprocessors issue while the pack comes out of memory; at 16 it is more.
+inline constexpr int kSkinnyRows = 8;     ///< most rows of a product: 4, 8 or 16
+inline constexpr int kSkinnyColumns = 2;  ///< of a warp
+inline constexpr int kSkinnyWarps = 4, kSkinnyThreads = kSkinnyWarps * kWarpSize;
+inline constexpr int kSkinnyAhead = 4;              ///< packs of each column that a lane waits for at the same time
+inline constexpr std::int64_t kSkinnyBytes = 8192;  ///< longest row of x, of which every device's blocks can hold 8
+static_assert(kSkinnyRows * kSkinnyColumns <= kWarpSize, "a lane finishes at most one element");
+
+/// Packs of the weights of one warp on their way through shared memory; each lane waits for its own. Asynchronous copies,
+/// because loads into registers are moved behind the wait for x by the compiler.
+template <class In>
+inline constexpr int kSkinnyRing = kSkinnyAhead* kSkinnyColumns* kWarpSize* kPack<In>;
+
+/// Begins to copy the first kRows rows of x (M, K), the last again where there are none, into shared memory: a warp a row.
+template <int kRows, class In>
+__device__ void copy_rows_async(In* to, const View<const In>& x) {
+  const int lane = threadIdx.x % kWarpSize, warp = threadIdx.x / kWarpSize;
+  const int M = static_cast<int>(x.extent(0)), K = static_cast<int>(x.extent(1));
+  for (int m = warp; m < kRows; m += kSkinnyWarps) {
+    const In* const row = &x(std::min(m, M - 1), 0);
+#pragma unroll 1
+    for (int k = lane * kPack<In>; k < K; k += kWarpSize * kPack<In>) copy_async_16(to + m * K + k, row + k);
+  }
+}
+
+/// A warp computes kSkinnyColumns columns of d, which are rows of b; its lanes share their length.
+template <class In, class Out, int kRows>
+__global__ void __launch_bounds__(kSkinnyThreads) multiply_few_rows(Product<In, Out> p) {
+  constexpr int kCount = kPack<In>, kStep = kWarpSize * kCount;
+  const int M = static_cast<int>(p.d.extent(0)), N = static_cast<int>(p.d.extent(1)), K = static_cast<int>(p.a.extent(1));
+  const int lane = threadIdx.x % kWarpSize, warp = threadIdx.x / kWarpSize, first = lane * kCount;
+  const int left = (static_cast<int>(blockIdx.x) * kSkinnyWarps + warp) * kSkinnyColumns;
+  In* const x = dynamic_shared<In>();
+  In* const ring = x + kRows * K + warp * kSkinnyRing<In> + first;
+  const In* weights[kSkinnyColumns];
+#pragma unroll
+  for (int c = 0; c < kSkinnyColumns; ++c) weights[c] = &p.b(std::min(left + c, N - 1), 0);  // past the end: the last again
+  const auto slot = [&](int step, int c) { return ring + (step % kSkinnyAhead * kSkinnyColumns + c) * kStep; };
+  const auto ask = [&](int step) {
+    const int k = first + step * kStep;
+#pragma unroll
+    for (int c = 0; c < kSkinnyColumns; ++c)
+      if (k < K) copy_async_16(slot(step, c), weights[c] + k);
+    copy_async_commit();
+  };
+  copy_rows_async<kRows>(x, p.a);  // with the first weights
+#pragma unroll
+  for (int step = 0; step < kSkinnyAhead; ++step) ask(step);
+
+  const int row = lane / kSkinnyColumns, column = left + lane % kSkinnyColumns;  // this lane's element of d, if it has one
+  const bool has_element = row < M && column < N;
+  const Out bias = has_element && p.bias ? p.bias(column) : Out{};
+  const Out added = has_element && p.added ? p.added(row, column) : Out{};
+
+  float sums[kRows * kSkinnyColumns] = {};
+#pragma unroll 1
+  for (int step = 0; step * kStep < K; ++step) {
+    copy_async_wait<kSkinnyAhead - 1>();
+    if (step == 0) __syncthreads();  // x has been copied by all warps
+    if (const int k = first + step * kStep; k < K) {
+      float w[kSkinnyColumns][kCount], values[kCount];
+#pragma unroll
+      for (int c = 0; c < kSkinnyColumns; ++c) unpack(w[c], *reinterpret_cast<const uint4*>(slot(step, c)), In{});
+#pragma unroll
+      for (int m = 0; m < kRows; ++m) {
+        unpack(values, *reinterpret_cast<const uint4*>(x + m * K + k), In{});
+#pragma unroll
+        for (int i = 0; i < kCount; ++i)
+#pragma unroll
+          for (int c = 0; c < kSkinnyColumns; ++c) sums[m * kSkinnyColumns + c] += values[i] * w[c][i];
+      }
+    }
+    ask(step + kSkinnyAhead);
+  }
+
+  const float sum = sums_over_warp(sums);
+  if (!has_element) return;
+  const float z = p.alpha * (sum + to_float(bias)) + to_float(added);
+  if (p.pre) p.pre(row, column) = from_float<Out>(z);
+  p.d(row, column) = from_float<Out>(activate(p.activation, z));
+}
+
+/// Whether multiply_skinny() takes a product: few rows, and K contiguous and aligned in both matrices.
+template <class In, class Out>
+bool is_skinny(const Product<In, Out>& p) {
+  const std::int64_t K = p.inner();
+  return p.d.extent(0) <= kSkinnyRows && !p.transpose_a && p.transpose_b && packable<kPack<In>>(p.a, p.b) && K > 0 &&
+         K * static_cast<std::int64_t>(sizeof(In)) <= kSkinnyBytes;
+}
+
+template <int kRows = 4, class In, class Out>
+void multiply_skinny(Stream& stream, const Product<In, Out>& p) {
+  if constexpr (kRows < kSkinnyRows)
+    if (p.d.extent(0) > kRows) return multiply_skinny<2 * kRows>(stream, p);
+  const auto elements = kRows * p.inner() + kSkinnyWarps * kSkinnyRing<In>;
+  launch(stream, multiply_few_rows<In, Out, kRows>,
+         {dim3(blocks_for(p.d.extent(1), kSkinnyWarps * kSkinnyColumns)), dim3(kSkinnyThreads),
+          static_cast<std::size_t>(elements) * sizeof(In)},
+         p);
+}
+
+}  // namespace detrack::cuda
