@@ -265,8 +265,9 @@ AttentionBackward<T> attention_backward(Arrays<T>& a, std::int64_t B, std::int64
           .dv = part(dqkv, 2)};
 }
 
-/// Products of the box tokens of one target and of two, by the kernel for few rows and by cuBLASLt: as many numbers, weights
-/// stored the other way round, which is the product that a gradient of the inputs takes.
+/// Products of the box tokens of one target and of two, by the kernel for few rows, by itself and through a layer norm, and
+/// by cuBLASLt: as many numbers, weights stored the other way round, which is the product that a gradient of the inputs
+/// takes.
 template <class T>
 void few_rows(Bench<T>& bench) {
   struct Layer {
@@ -280,6 +281,11 @@ void few_rows(Bench<T>& bench) {
         const std::string at = name + "/" + c.name + "/rows " + std::to_string(R);
         bench.operation("few rows " + at, [R, I = I, O = O]<class X>(Arrays<X>& a) {
           return LinearForward<X>{.x = a.in({R, I}), .w = a.in({O, I}), .b = a.in({O}), .y = a.out({R, O})};
+        });
+        bench.operation("few rows, layer norm " + at, [R, I = I, O = O]<class X>(Arrays<X>& a) {
+          const View<X> normed = a.out({R, I});
+          return NormedLinear<X>{.norm = {.x = a.in({R, I}), .gamma = a.in({I}), .beta = a.in({I}), .y = normed},
+                                 .linear = {.x = normed, .w = a.in({O, I}), .b = a.in({O}), .y = a.out({R, O})}};
         });
         bench.operation("few rows, cuBLASLt " + at, [R, I = I, O = O]<class X>(Arrays<X>& a) {
           return LinearBackward<X>{.dy = a.in({R, I}), .w = a.in({I, O}), .dx = a.out({R, O})};

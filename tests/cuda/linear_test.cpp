@@ -5,9 +5,10 @@
 #include <vector>
 
 #include "cuda/add.cuh"
-#include "cuda/linear.cuh"
+#include "cuda/normed_linear.cuh"
 #include "cuda/similarity.cuh"
 #include "tests/cuda/machine.hpp"
+#include "tests/ops/cases/normed_linear.hpp"
 #include "tests/ops/cases/similarity.hpp"
 #include "tests/ops/check_op.hpp"
 #include "tests/support/error_of.hpp"
@@ -170,6 +171,33 @@ TEST_CASE("cuda linear: few rows") {
     is_others({.R = cuda::kSkinnyRows + 1, .I = 32, .O = 24});
     is_others({.R = 4, .I = 33, .O = 24});    // rows of other alignments
     is_others({.R = 4, .I = 2056, .O = 24});  // too long
+  }
+}
+
+TEST_CASE("cuda linear: few rows through a layer norm take one kernel") {
+  constexpr test::Layout kAligned{8, 8};
+  const std::vector<test::NormedLinearCase> cases = {
+      {.R = 1, .I = 8, .O = 3},
+      {.R = 3, .I = 192, .O = 24, .statistics = true, .activation = Activation::gelu},
+      {.R = 4, .I = 1288, .O = 17, .pre = true, .activation = Activation::relu},
+      {.R = 5, .I = 264, .O = 9, .statistics = true, .pre = true},
+      {.R = 8, .I = 64, .O = 40}};
+  test::MachineScope machine;
+  for (const auto order : test::kOrders) {
+    machine->order = order;
+    auto narrow = cuda::make_context<bfloat16>(0);
+    auto wide = cuda::make_context<float>(0);
+    const auto launches = [&](const auto& c, auto& ctx, double bound, test::Layout layout) {
+      const long before = machine->launches;
+      test::require(test::matches_reference(c, ctx, bound, layout));
+      return machine->launches - before;
+    };
+    for (const test::Layout layout : {test::kPacked, kAligned})
+      for (const auto& c : cases) {
+        CHECK(launches(c, wide, kLinearFloat, layout) == 1);
+        CHECK(launches(c, narrow, kLinearBfloat16, layout) == 1);
+      }
+    CHECK(launches(test::NormedLinearCase{.R = 4, .I = 7, .O = 3}, narrow, kLinearBfloat16, test::kPacked) == 2);
   }
 }
 

@@ -37,8 +37,8 @@ struct IouHead {
     const View<T> looked = ctx.arena().template allocate<T>(box.shape());
     const View<T> mean = ctx.arena().template allocate<T>({B, C});
     const View<T> logit = ctx.arena().template allocate<T>({B, 1});
-    norm.forward(ctx, box, normed, saved ? &saved->norm : nullptr);
-    cross_attn.forward(ctx, normed, image, box, looked, saved ? &saved->cross_attn : nullptr);
+    cross_attn.forward(ctx, norm.ahead(ctx, box, normed, saved ? &saved->norm : nullptr), image, box, looked,
+                       saved ? &saved->cross_attn : nullptr);
     ops::run(ctx, MeanTokensForward<T>{.x = looked, .y = mean});
     mlp.forward(ctx, mean, {}, logit, saved ? &saved->mlp : nullptr);
     ops::run(ctx, ActivationForward<T>{.kind = Activation::sigmoid, .x = logit, .y = iou});
