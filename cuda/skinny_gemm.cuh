@@ -142,9 +142,9 @@ __global__ void __launch_bounds__(kSkinnyThreads, kSkinnyBlocks) multiply_few_ro
 /// Whether multiply_skinny() takes a product: few rows, and K contiguous and aligned in both matrices.
 template <class In, class Out>
 bool is_skinny(const Product<In, Out>& p) {
-  const std::int64_t K = p.inner();
-  return p.d.extent(0) <= kSkinnyRows && !p.transpose_a && p.transpose_b && packable<kPack<In>>(p.a, p.b) && K > 0 &&
-         K * static_cast<std::int64_t>(sizeof(In)) <= kSkinnyBytes;
+  const std::int64_t K = p.inner(), bytes = K * static_cast<std::int64_t>(sizeof(In));
+  return p.d.numel() > 0 && p.d.extent(0) <= kSkinnyRows && !p.transpose_a && p.transpose_b &&
+         packable<kPack<In>>(p.a, p.b) && bytes > 0 && bytes <= kSkinnyBytes;
 }
 
 /// A product that is_skinny(), its rows as they are or through a layer norm that writes p.a: norm.x, gamma and beta aligned,

@@ -9,6 +9,7 @@ struct NormedLinearCase {
   std::int64_t R = 1, I = 1, O = 1;
   bool statistics = false, pre = false;
   Activation activation = Activation::identity;
+  double eps = 1e-6;
 
   std::string name() const {
     return detrack::detail::concat("normed linear ", R, " x ", I, " -> ", O, statistics ? " statistics" : "",
@@ -20,6 +21,7 @@ struct NormedLinearCase {
     return NormedLinear<T>{.norm = {.x = m.in("x", {R, I}, normal(2, 1)),
                                     .gamma = m.in("gamma", {I}, normal(0.5, 1)),
                                     .beta = m.in("beta", {I}),
+                                    .eps = eps,
                                     .y = normed,
                                     .mean = m.out("mean", {R}).only_if(statistics),
                                     .rstd = m.out("rstd", {R}).only_if(statistics)},
@@ -33,10 +35,12 @@ struct NormedLinearCase {
 };
 
 inline std::vector<NormedLinearCase> normed_linear_cases() {
-  return {{.R = 4, .I = 24, .O = 10, .statistics = true, .pre = true, .activation = Activation::gelu},
+  return {{.R = 4, .I = 24, .O = 10, .statistics = true, .pre = true, .activation = Activation::gelu, .eps = 0.1},
           {.R = 8, .I = 192, .O = 33},
           {.R = 1, .I = 64, .O = 5, .activation = Activation::relu},
           {.R = 3, .I = 7, .O = 5, .statistics = true},
+          {.R = 0, .I = 8, .O = 2},
+          {.R = 2, .I = 16, .O = 0, .statistics = true},
           {.R = 21, .I = 48, .O = 24, .activation = Activation::gelu}};
 }
 
