@@ -16,15 +16,17 @@ namespace detrack::cuda {
 // t256, 0.1 us of an H100's bandwidth and less of its L2's, so it is the waits that count: x and the weights are asked for
 // at once, and nothing is split over blocks, which would take a second kernel. b256's 1.2 to 4.7 MB take 0.5 to 2 us.
 //
-// A pack of 8 bfloat16 takes 8 instructions a row, and as many again to become floats, for x as often as it is used. Up to 8
-// rows that is less than the multiprocessors issue while the pack comes out of memory; at 16 it is more.
+// A pack of 8 weights takes 8 multiply-adds a row, and half as many instructions to unpack the row for them. Up to 8 rows
+// the multiprocessors issue these in the time in which the pack comes out of memory; 16 would take longer.
 inline constexpr int kSkinnyRows = 8;     ///< most rows of a product: 4, 8 or 16
 inline constexpr int kSkinnyColumns = 2;  ///< of a warp
 inline constexpr int kSkinnyWarps = 4, kSkinnyThreads = kSkinnyWarps * kWarpSize;
 inline constexpr int kSkinnyBlocks = 4;             ///< of a multiprocessor, at least
 inline constexpr int kSkinnyAhead = 4;              ///< packs of each column that a lane waits for at the same time
-inline constexpr std::int64_t kSkinnyBytes = 8192;  ///< longest row of x, of which every device's blocks can hold 10
+inline constexpr std::int64_t kSkinnyBytes = 8192;  ///< longest row of x
 static_assert(kSkinnyRows * kSkinnyColumns <= kWarpSize, "a lane finishes at most one element");
+static_assert((kSkinnyRows + 2) * kSkinnyBytes + kSkinnyWarps * kSkinnyAhead * kSkinnyColumns * kWarpSize * 16 <= 99 * 1024,
+              "what blocks of every device may have");
 
 /// Packs of the weights of one warp on their way through shared memory; each lane waits for its own. Asynchronous copies,
 /// because loads into registers are moved behind the wait for x by the compiler.

@@ -37,6 +37,7 @@ struct NormedLinearCase {
 inline std::vector<NormedLinearCase> normed_linear_cases() {
   return {{.R = 4, .I = 24, .O = 10, .statistics = true, .pre = true, .activation = Activation::gelu, .eps = 0.1},
           {.R = 8, .I = 192, .O = 33},
+          {.R = 6, .I = 1288, .O = 9},
           {.R = 1, .I = 64, .O = 5, .activation = Activation::relu},
           {.R = 3, .I = 7, .O = 5, .statistics = true},
           {.R = 0, .I = 8, .O = 2},
