@@ -20,6 +20,7 @@
 #include "cuda/linear.cuh"
 #include "cuda/mean_tokens.cuh"
 #include "cuda/mse.cuh"
+#include "cuda/normed_linear.cuh"
 #include "cuda/patchify.cuh"
 #include "cuda/place_boxes.cuh"
 #include "cuda/position_embedding.cuh"
@@ -77,6 +78,7 @@ class CudaBackend final : public Backend<T> {
     cuda::run(stream(), op);           \
   }
   DETRACK_FOR_EACH_OP(DETRACK_CUDA_OP)
+  DETRACK_CUDA_OP(NormedLinear)
 #undef DETRACK_CUDA_OP
 
  private:
