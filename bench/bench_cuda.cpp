@@ -329,6 +329,34 @@ AttentionBackward<T> attention_backward(Arrays<T>& a, std::int64_t B, std::int64
           .dv = part(dqkv, 2)};
 }
 
+/// Products of the box tokens of one target and of two, by the kernel for few rows, by itself and through a layer norm, and
+/// by cuBLASLt: as many numbers, weights stored the other way round, which is the product that a gradient of the inputs
+/// takes.
+template <class T>
+void few_rows(Bench<T>& bench) {
+  struct Layer {
+    std::string name;
+    std::int64_t I, O;
+  };
+  for (const Config& c : presets())
+    for (const auto& [name, I, O] :
+         {Layer{"q", c.width, c.width}, {"fc1", c.width, 4 * c.width}, {"fc2", 4 * c.width, c.width}})
+      for (const std::int64_t R : {4, 8}) {
+        const std::string at = name + "/" + c.name + "/rows " + std::to_string(R);
+        bench.operation("few rows " + at, [R, I = I, O = O]<class X>(Arrays<X>& a) {
+          return LinearForward<X>{.x = a.in({R, I}), .w = a.in({O, I}), .b = a.in({O}), .y = a.out({R, O})};
+        });
+        bench.operation("few rows, layer norm " + at, [R, I = I, O = O]<class X>(Arrays<X>& a) {
+          const View<X> normed = a.out({R, I});
+          return NormedLinear<X>{.norm = {.x = a.in({R, I}), .gamma = a.in({I}), .beta = a.in({I}), .y = normed},
+                                 .linear = {.x = normed, .w = a.in({O, I}), .b = a.in({O}), .y = a.out({R, O})}};
+        });
+        bench.operation("few rows, cuBLASLt " + at, [R, I = I, O = O]<class X>(Arrays<X>& a) {
+          return LinearBackward<X>{.dy = a.in({R, I}), .w = a.in({I, O}), .dx = a.out({R, O})};
+        });
+      }
+}
+
 template <class T>
 int run(const std::string& rows, bool check, const std::string& json) {
   Bench<T> bench(cuda::make_context<T>(), rows, check);
@@ -374,6 +402,7 @@ int run(const std::string& rows, bool check, const std::string& json) {
       });
     }
   }
+  few_rows(bench);
   for (const std::int64_t N : {448, 1008, 1024, 2048, 4096, 8192}) {
     const std::int64_t B = std::max<std::int64_t>(1, 32 * 448 / N), H = 12, D = 64;
     const std::string at = "/tokens " + std::to_string(N) + ", batch " + std::to_string(B) + ", 12 heads of 64";

@@ -10,21 +10,6 @@ namespace detrack::cuda::attention {
 // order. A thread asks for all keys and values of a round before it uses the first, which hides the memory's latency.
 inline constexpr int kFewWarps = 8, kFewThreads = kFewWarps * kWarpSize;
 
-/// 16 bytes as floats.
-__device__ inline void unpack(float (&to)[4], const uint4& from, float) {
-  const unsigned words[4] = {from.x, from.y, from.z, from.w};
-#pragma unroll
-  for (int i = 0; i < 4; ++i) to[i] = __uint_as_float(words[i]);
-}
-__device__ inline void unpack(float (&to)[8], const uint4& from, bfloat16) {
-  const unsigned words[4] = {from.x, from.y, from.z, from.w};
-#pragma unroll
-  for (int i = 0; i < 4; ++i) {
-    to[2 * i] = __uint_as_float(words[i] << 16);
-    to[2 * i + 1] = __uint_as_float(words[i] & 0xffff0000u);
-  }
-}
-
 template <class T, int kD, int kQueries, bool kMasked>
 __global__ void __launch_bounds__(kFewThreads, 2) attention_few_kernel(AttentionForward<T> op) {
   constexpr int kCount = kPack<T>, kLanes = kD / kCount, kGroups = kWarpSize / kLanes;

@@ -21,6 +21,7 @@
 #include "cuda/linear.cuh"
 #include "cuda/mean_tokens.cuh"
 #include "cuda/mse.cuh"
+#include "cuda/normed_linear.cuh"
 #include "cuda/patchify.cuh"
 #include "cuda/place_boxes.cuh"
 #include "cuda/position_embedding.cuh"
@@ -78,6 +79,7 @@ class CudaBackend final : public Backend<T> {
     cuda::run(stream(), op);           \
   }
   DETRACK_FOR_EACH_OP(DETRACK_CUDA_OP)
+  DETRACK_CUDA_OP(NormedLinear)
 #undef DETRACK_CUDA_OP
 
  private:

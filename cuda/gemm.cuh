@@ -1,10 +1,12 @@
-// Matrix products with bias, added matrix and activation: cuBLASLt's where it has one, our own otherwise.
+// Matrix products with bias, added matrix and activation: few rows by our own kernel, the others by cuBLASLt where it can,
+// and what is left by one for whatever strides there are.
 #pragma once
 
 #include <cstdint>
 #include <limits>
 
 #include "cuda/gemm_simt.cuh"
+#include "cuda/skinny_gemm.cuh"
 
 namespace detrack::cuda {
 
@@ -44,6 +46,7 @@ bool blas_matrix(const View<X>& view) {
 template <class In, class Out>
 void multiply(Stream& stream, const Product<In, Out>& p) {
   if (p.d.numel() == 0) return;
+  if (is_skinny(p)) return multiply_skinny(stream, p);
   // cuBLASLt's GELU is the approximation by tanh, ours is exact; so GELU, sigmoid, and an activation whose argument is
   // wanted take a pass of their own, from z as it was stored. (R, O) mostly is in the L2 cache by then.
   const bool pass = p.pre || (p.activation != Activation::identity && p.activation != Activation::relu);

@@ -27,37 +27,49 @@ void with_packs_of_row(bool packs, std::int64_t C, F&& f) {
   }
 }
 
-template <class T, int kCount, int kSteps>
-__global__ void __launch_bounds__(kWarpRowThreads) layer_norm_warp_a_row(LayerNormForward<T> op) {
-  const std::int64_t r = row_of_warp();
-  if (r >= op.x.extent(0)) return;
-  const int C = static_cast<int>(op.x.extent(1));
-  const LaneRow<T, kCount, kSteps> x(&op.x(r, 0), C);
-  T* const y = &op.y(r, 0);
-  const T *const gamma = op.gamma.data(), *const beta = op.beta.data();
+struct RowStatistics {
+  float mean, rstd;
+};
+
+/// One row. Calls store(c, y) for each pack of y that falls to this lane. kUnroll: see for_lane_packs().
+template <int kUnroll = 4, class T, int kCount, int kSteps, class F>
+__device__ RowStatistics layer_norm_of_row(const LaneRow<T, kCount, kSteps>& x, int C, const T* gamma, const T* beta,
+                                           double eps, F&& store) {
   const auto count = static_cast<float>(C);
   float values[kCount], sum = 0, squares = 0;
-  for_lane_packs<kCount, kSteps>(C, [&](int s, int c) {
+  for_lane_packs<kCount, kSteps, kUnroll>(C, [&](int s, int c) {
     x.get(values, s, c);
 #pragma unroll
     for (const float value : values) sum += value;
   });
   const float mean = reduce_warp<Sum>(sum) / count;
-  for_lane_packs<kCount, kSteps>(C, [&](int s, int c) {
+  for_lane_packs<kCount, kSteps, kUnroll>(C, [&](int s, int c) {
     x.get(values, s, c);
 #pragma unroll
     for (const float value : values) squares += (value - mean) * (value - mean);
   });
-  const float rstd = 1.0f / sqrtf(reduce_warp<Sum>(squares) / count + static_cast<float>(op.eps));
-  for_lane_packs<kCount, kSteps>(C, [&](int s, int c) {
+  const float rstd = 1.0f / sqrtf(reduce_warp<Sum>(squares) / count + static_cast<float>(eps));
+  for_lane_packs<kCount, kSteps, kUnroll>(C, [&](int s, int c) {
     float scale[kCount], shift[kCount];
     x.get(values, s, c);
     load_floats(scale, gamma + c);
     load_floats(shift, beta + c);
 #pragma unroll
     for (int k = 0; k < kCount; ++k) values[k] = scale[k] * (values[k] - mean) * rstd + shift[k];
-    store_floats(y + c, values);
+    store(c, values);
   });
+  return {mean, rstd};
+}
+
+template <class T, int kCount, int kSteps>
+__global__ void __launch_bounds__(kWarpRowThreads) layer_norm_warp_a_row(LayerNormForward<T> op) {
+  const std::int64_t r = row_of_warp();
+  if (r >= op.x.extent(0)) return;
+  const int C = static_cast<int>(op.x.extent(1));
+  T* const y = &op.y(r, 0);
+  const LaneRow<T, kCount, kSteps> x(&op.x(r, 0), C);
+  const auto [mean, rstd] = layer_norm_of_row(x, C, op.gamma.data(), op.beta.data(), op.eps,
+                                              [&](int c, const float(&values)[kCount]) { store_floats(y + c, values); });
   if (op.mean && threadIdx.x % kWarpSize == 0) op.mean(r) = mean, op.rstd(r) = rstd;
 }
 

@@ -8,16 +8,21 @@
 namespace detrack::cuda {
 
 template <class T>
+Product<T, T> product_of(const LinearForward<T>& op) {
+  return {.a = op.x,
+          .b = op.w,
+          .transpose_b = true,
+          .alpha = static_cast<float>(op.alpha),
+          .bias = op.b,
+          .added = op.residual,
+          .activation = op.activation,
+          .pre = op.pre,
+          .d = op.y};
+}
+
+template <class T>
 void run(Stream& stream, const LinearForward<T>& op) {
-  multiply(stream, Product<T, T>{.a = op.x,
-                                 .b = op.w,
-                                 .transpose_b = true,
-                                 .alpha = static_cast<float>(op.alpha),
-                                 .bias = op.b,
-                                 .added = op.residual,
-                                 .activation = op.activation,
-                                 .pre = op.pre,
-                                 .d = op.y});
+  multiply(stream, product_of(op));
 }
 
 /// For add_row_sums(): the rows of a matrix.

@@ -28,6 +28,25 @@ __device__ X reduce_warp(X x, F f = {}) {
   return x;
 }
 
+/// Each of kCount values, a power of two up to 32, summed over the warp: lane l receives the sum of value l % kCount. Lanes
+/// hand each other the halves that they do not go on with, which takes kCount exchanges or so, and not five a value.
+template <int kCount, int kHalf = kCount / 2>
+__device__ float sums_over_warp(float (&x)[kCount]) {
+  if constexpr (kHalf > 0) {
+    const bool upper = threadIdx.x & kHalf;
+#pragma unroll
+    for (int i = 0; i < kHalf; ++i) {
+      const float kept = upper ? x[i + kHalf] : x[i], given = upper ? x[i] : x[i + kHalf];
+      x[i] = kept + __shfl_xor_sync(0xffffffffu, given, kHalf);
+    }
+    return sums_over_warp<kCount, kHalf / 2>(x);
+  } else {
+#pragma unroll
+    for (int mask = kCount; mask < kWarpSize; mask *= 2) x[0] += __shfl_xor_sync(0xffffffffu, x[0], mask);
+    return x[0];
+  }
+}
+
 /// Every thread of a block receives the reduction over it. The block is one-dimensional, a multiple of 32 threads, at most
 /// 1024; all of them must take part.
 template <class F, class X>

@@ -52,6 +52,21 @@ __device__ void store_floats(T* to, const float (&from)[kCount]) {
   *reinterpret_cast<Pack<T, kCount>*>(to) = pack;
 }
 
+/// 16 bytes of float or bfloat16 elements (which of them the last argument says) as floats.
+__device__ inline void unpack(float (&to)[4], const uint4& from, float) {
+  const unsigned words[4] = {from.x, from.y, from.z, from.w};
+#pragma unroll
+  for (int i = 0; i < 4; ++i) to[i] = __uint_as_float(words[i]);
+}
+__device__ inline void unpack(float (&to)[8], const uint4& from, bfloat16) {
+  const unsigned words[4] = {from.x, from.y, from.z, from.w};
+#pragma unroll
+  for (int i = 0; i < 4; ++i) {
+    to[2 * i] = __uint_as_float(words[i] << 16);
+    to[2 * i + 1] = __uint_as_float(words[i] & 0xffff0000u);
+  }
+}
+
 /// Whether all views may be read and written `kCount` elements of a row at a time: their rows are contiguous, and the first
 /// element's address, the outer strides and the width are multiples of it. An absent view may.
 template <int kCount, class... X>

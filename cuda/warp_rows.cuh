@@ -21,8 +21,9 @@ __device__ inline std::int64_t row_of_warp() {
 }
 
 /// Calls f(s, c) for each pack of kCount elements, the first of them c, that falls to this lane; s counts them, and is known
-/// to the compiler. kSteps packs are enough for the row; with kSteps = 0 the row has any length, and s is 0.
-template <int kCount, int kSteps, class F>
+/// to the compiler. kSteps packs are enough for the row; with kSteps = 0 the row has any length, and s is 0: kUnroll packs
+/// are then read before the first is used.
+template <int kCount, int kSteps, int kUnroll = 4, class F>
 __device__ void for_lane_packs(int count, F&& f) {
   const int first = threadIdx.x % kWarpSize * kCount;
   constexpr int kStride = kWarpSize * kCount;
@@ -31,7 +32,7 @@ __device__ void for_lane_packs(int count, F&& f) {
     for (int s = 0; s < kSteps; ++s)
       if (first + s * kStride < count) f(s, first + s * kStride);
   } else {
-#pragma unroll 4
+#pragma unroll kUnroll
     for (int c = first; c < count; c += kStride) f(0, c);
   }
 }

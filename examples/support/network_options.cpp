@@ -31,6 +31,9 @@ void NetworkOptions::add_to(CLI::App& app) {
   app.add_option("--min-score", tracker_.confidence.min_score, "Softmax score below which the target counts as uncertain")
       ->capture_default_str()
       ->check(CLI::Range(0.0, 1.0));
+  app.add_option("--min-iou", tracker_.confidence.min_iou, "The same for the IoU score")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 1.0));
   app.add_option("--hold-after", tracker_.confidence.hold_after,
                  "Uncertain frames in a row from which on the target is held: at its last certain box, around which it is "
                  "looked for in wider search crops, too. 0: never, as in the paper")
@@ -66,9 +69,9 @@ std::string NetworkOptions::text() const {
   const VisualMemoryOptions& memory = tracker_.visual_memory;
   const ConfidenceOptions& confidence = tracker_.confidence;
   return detail::concat("trajectory ", trajectory_, ", iou gate ", memory.min_iou, ", score gate ", memory.min_score,
-                        ", min score ", confidence.min_score, ", hold after ", confidence.hold_after, ", found score ",
-                        confidence.found_score, ", passes ", tracker_.passes, ", read block ", tracker_.read_block,
-                        ", device ", device_.text());
+                        ", min score ", confidence.min_score, ", min iou ", confidence.min_iou, ", hold after ",
+                        confidence.hold_after, ", found score ", confidence.found_score, ", passes ", tracker_.passes,
+                        ", read block ", tracker_.read_block, ", device ", device_.text());
 }
 
 std::shared_ptr<const Network> NetworkOptions::load() const {

@@ -5,9 +5,10 @@
 #include <vector>
 
 #include "cuda/add.cuh"
-#include "cuda/linear.cuh"
+#include "cuda/normed_linear.cuh"
 #include "cuda/similarity.cuh"
 #include "tests/cuda/machine.hpp"
+#include "tests/ops/cases/normed_linear.hpp"
 #include "tests/ops/cases/similarity.hpp"
 #include "tests/ops/check_op.hpp"
 #include "tests/support/error_of.hpp"
@@ -110,8 +111,7 @@ TEST_CASE("cuda linear: shapes that cuBLASLt takes, with every epilogue") {
   forwards.push_back({{.R = 16, .I = 32, .O = 24, .residual = true, .alpha = -1, .in_place = true}});
   forwards.push_back(
       {{.R = 16, .I = 32, .O = 24, .residual = true, .activation = Activation::gelu, .in_place = true}, true});
-  forwards.push_back({{.R = 1, .I = 32, .O = 24, .residual = true}});
-  forwards.push_back({{.R = 8, .I = 192, .O = 40, .residual = true}});  // the inner dimension is split
+  forwards.push_back({{.R = 9, .I = 192, .O = 40, .residual = true}});  // the inner dimension is split
   const std::vector<test::LinearCase> chains = {
       {.R = 16, .I = 32, .O = 24, .residual = true, .alpha = -1, .activation = Activation::relu},
       {.R = 16, .I = 32, .O = 24, .residual = true, .in_place = true},
@@ -132,6 +132,72 @@ TEST_CASE("cuda linear: shapes that cuBLASLt takes, with every epilogue") {
     for (const auto& c : forwards) takes(c, 1);
     for (const auto& c : chains) takes(c, 3);
     takes(test::SimilarityCase{.R = 16, .C = 32, .V = 72}, 3);
+    takes(test::LinearCase{.R = 1, .I = 32, .O = 24, .residual = true}, 2);  // the gradients: the forward has few rows
+    takes(test::SimilarityCase{.R = 4, .C = 32, .V = 72}, 2);
+  }
+}
+
+TEST_CASE("cuda linear: few rows") {
+  constexpr test::Layout kAligned{8, 8};
+  const std::vector<LinearEpilogue> more_or_fewer = {
+      {{.R = 1, .I = 192, .O = 24, .bias = false}},
+      {{.R = 2, .I = 8, .O = 1, .residual = true, .alpha = -1}},
+      {{.R = 3, .I = 136, .O = 7, .activation = Activation::relu}, true},
+      {{.R = 4, .I = 192, .O = 33, .residual = true, .in_place = true}},
+      {{.R = 4, .I = 1288, .O = 16, .residual = true, .activation = Activation::gelu},
+       true},  // more than is asked for ahead
+      {{.R = 5, .I = 200, .O = 2, .activation = Activation::gelu}},
+      {{.R = 6, .I = 264, .O = 15, .bias = false, .residual = true, .alpha = 0.5, .activation = Activation::sigmoid}, true},
+      {{.R = 7, .I = 16, .O = 17, .residual = true, .alpha = -1, .in_place = true}},
+      {{.R = 8, .I = 2048, .O = 9, .alpha = 2, .activation = Activation::relu}}};
+  test::MachineScope machine;
+  for (const auto order : test::kOrders) {
+    machine->order = order;
+    auto narrow = cuda::make_context<bfloat16>(0);
+    auto wide = cuda::make_context<float>(0);
+    const auto products = [&](const auto& c, auto& ctx, double bound, test::Layout layout) {
+      const long before = emulator::blas_machine().products;
+      test::require(test::matches_reference(c, ctx, bound, layout));
+      return emulator::blas_machine().products - before;
+    };
+    for (const test::Layout layout : {test::kPacked, kAligned})
+      for (const auto& c : more_or_fewer) {
+        CHECK(products(c, wide, kLinearFloat, layout) == 0);
+        CHECK(products(c, narrow, kLinearBfloat16, layout) == 0);
+      }
+    const auto is_others = [&](const test::LinearCase& linear) {
+      CHECK(products(LinearEpilogue{linear}, wide, kLinearFloat, test::kPacked) == 1);
+    };
+    is_others({.R = cuda::kSkinnyRows + 1, .I = 32, .O = 24});
+    is_others({.R = 4, .I = 33, .O = 24});    // rows of other alignments
+    is_others({.R = 4, .I = 2056, .O = 24});  // too long
+  }
+}
+
+TEST_CASE("cuda linear: few rows through a layer norm take one kernel") {
+  constexpr test::Layout kAligned{8, 8};
+  const std::vector<test::NormedLinearCase> cases = {
+      {.R = 1, .I = 8, .O = 3},
+      {.R = 3, .I = 192, .O = 24, .statistics = true, .activation = Activation::gelu},
+      {.R = 4, .I = 1288, .O = 17, .pre = true, .activation = Activation::relu},
+      {.R = 5, .I = 264, .O = 9, .statistics = true, .pre = true},
+      {.R = 8, .I = 64, .O = 40}};
+  test::MachineScope machine;
+  for (const auto order : test::kOrders) {
+    machine->order = order;
+    auto narrow = cuda::make_context<bfloat16>(0);
+    auto wide = cuda::make_context<float>(0);
+    const auto launches = [&](const auto& c, auto& ctx, double bound, test::Layout layout) {
+      const long before = machine->launches;
+      test::require(test::matches_reference(c, ctx, bound, layout));
+      return machine->launches - before;
+    };
+    for (const test::Layout layout : {test::kPacked, kAligned})
+      for (const auto& c : cases) {
+        CHECK(launches(c, wide, kLinearFloat, layout) == 1);
+        CHECK(launches(c, narrow, kLinearBfloat16, layout) == 1);
+      }
+    CHECK(launches(test::NormedLinearCase{.R = 4, .I = 7, .O = 3}, narrow, kLinearBfloat16, test::kPacked) == 2);
   }
 }
 
@@ -243,12 +309,12 @@ TEST_CASE("cuda linear: the table of algorithms") {
     changed.replace(changed.find(from), from.size(), to);
     return changed;
   };
-  LinearSample<float> other(8, 8, 8);
+  LinearSample<float> other(9, 8, 8);
   cuda::run(again, other.op());
   again.blas().import_algorithms(with("e e 10 2 ", "e e 10 1 "));
   const std::string mixed = again.blas().export_algorithms();
   CHECK(mixed.find(": 636f6c756d6e73 e e 10 1 0 0 0\n") != std::string::npos);
-  CHECK(mixed.find("\n0 0 1 0 8 8 8 ") != std::string::npos);
+  CHECK(mixed.find("\n0 0 1 0 8 9 8 ") != std::string::npos);
 
   const auto refused = [&](ErrorCode code, const std::string& text) {
     const std::string message = test::error_of(code, [&] { again.blas().import_algorithms(text); });

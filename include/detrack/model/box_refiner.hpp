@@ -38,12 +38,12 @@ struct RefineLayer {
     const auto tokens = [&] { return ctx.arena().template allocate<T>(x.shape()); };
     const View<T> normed = tokens(), attended = tokens(), normed2 = tokens(), looked = tokens(), normed3 = tokens();
     const View<T> qkv = ctx.arena().template allocate<T>({x.extent(0), x.extent(1), 3 * x.extent(2)});
-    norm1.forward(ctx, x, normed, saved ? &saved->norm1 : nullptr);
-    self_attn.forward(ctx, normed, mask, x, qkv, attended, saved ? &saved->self_attn : nullptr);
-    norm2.forward(ctx, attended, normed2, saved ? &saved->norm2 : nullptr);
-    cross_attn.forward(ctx, normed2, image, attended, looked, saved ? &saved->cross_attn : nullptr);
-    norm3.forward(ctx, looked, normed3, saved ? &saved->norm3 : nullptr);
-    mlp.forward(ctx, normed3, looked, y, saved ? &saved->mlp : nullptr);
+    self_attn.forward(ctx, norm1.ahead(ctx, x, normed, saved ? &saved->norm1 : nullptr), mask, x, qkv, attended,
+                      saved ? &saved->self_attn : nullptr);
+    cross_attn.forward(ctx, norm2.ahead(ctx, attended, normed2, saved ? &saved->norm2 : nullptr), image, attended, looked,
+                       saved ? &saved->cross_attn : nullptr);
+    mlp.forward(ctx, norm3.ahead(ctx, looked, normed3, saved ? &saved->norm3 : nullptr), looked, y,
+                saved ? &saved->mlp : nullptr);
     if (saved) scope.keep();
   }
 

@@ -47,8 +47,8 @@ struct Denoise {
     const auto tokens = [&] { return ctx.arena().template allocate<T>(x.shape()); };
     const View<const T> attended = parts.attention ? attend(ctx, x, keys, values, tokens(), saved) : x;
     const View<T> normed2 = tokens(), denoisable = parts.noise ? tokens() : y;
-    norm2.forward(ctx, attended, normed2, saved ? &saved->norm2 : nullptr);
-    mlp.forward(ctx, normed2, attended, denoisable, saved ? &saved->mlp : nullptr);
+    mlp.forward(ctx, norm2.ahead(ctx, attended, normed2, saved ? &saved->norm2 : nullptr), attended, denoisable,
+                saved ? &saved->mlp : nullptr);
     if (parts.noise) noise.forward(ctx, denoisable, denoisable, y, saved ? &saved->noise : nullptr, -1);
     if (saved) scope.keep();
   }
@@ -94,8 +94,7 @@ struct Denoise {
     const View<T> normed = tokens(), queries = tokens();
     HeadAttention<T> attention{.q = queries, .k = keys, .v = values, .y = tokens()};
     if (saved) attention.lse = ctx.arena().template allocate<stat_t<T>>({x.extent(0), heads, x.extent(1)});
-    norm1.forward(ctx, x, normed, saved ? &saved->norm1 : nullptr);
-    q.forward(ctx, normed, queries);
+    q.forward(ctx, norm1.ahead(ctx, x, normed, saved ? &saved->norm1 : nullptr), queries);
     attention.forward(ctx, heads);
     proj.forward(ctx, attention.y, attended, {.residual = x});
     if (saved) saved->attention = attention, saved->query_input = normed;

@@ -33,16 +33,15 @@ struct IouHead {
   /// box (B n, 4, C), the n boxes of an image side by side, image (B, N, C) -> iou (B n, 1) in (0, 1).
   void forward(Context<T>& ctx, View<const T> box, View<const T> image, View<T> iou, Saved* saved) const {
     const std::int64_t boxes = box.extent(0), C = box.extent(2);
-    const Shape by_image{image.extent(0), boxes / image.extent(0) * 4, C};
+    const View<const T> x = box.reshape({image.extent(0), boxes / image.extent(0) * 4, C});  // all tokens of an image
     ArenaScope scope(ctx.arena());
-    const View<T> normed = ctx.arena().template allocate<T>(box.shape());
-    const View<T> looked = ctx.arena().template allocate<T>(box.shape());
+    const View<T> normed = ctx.arena().template allocate<T>(x.shape());
+    const View<T> looked = ctx.arena().template allocate<T>(x.shape());
     const View<T> mean = ctx.arena().template allocate<T>({boxes, C});
     const View<T> logit = ctx.arena().template allocate<T>({boxes, 1});
-    norm.forward(ctx, box, normed, saved ? &saved->norm : nullptr);
-    cross_attn.forward(ctx, normed.reshape(by_image), image, box.reshape(by_image), looked.reshape(by_image),
+    cross_attn.forward(ctx, norm.ahead(ctx, x, normed, saved ? &saved->norm : nullptr), image, x, looked,
                        saved ? &saved->cross_attn : nullptr);
-    ops::run(ctx, MeanTokensForward<T>{.x = looked, .y = mean});
+    ops::run(ctx, MeanTokensForward<T>{.x = looked.reshape(box.shape()), .y = mean});
     mlp.forward(ctx, mean, {}, logit, saved ? &saved->mlp : nullptr);
     ops::run(ctx, ActivationForward<T>{.kind = Activation::sigmoid, .x = logit, .y = iou});
     if (saved) {
@@ -54,17 +53,17 @@ struct IouHead {
   /// diou (B n, 1). Overwrites dbox (B n, 4, C) and dimage (B, N, C).
   void backward(Context<T>& ctx, View<const T> diou, const Saved& saved, View<T> dbox, View<T> dimage) {
     const std::int64_t boxes = dbox.extent(0), C = dbox.extent(2);
-    const Shape by_image{dimage.extent(0), boxes / dimage.extent(0) * 4, C};
+    const View<T> dx = dbox.reshape({dimage.extent(0), boxes / dimage.extent(0) * 4, C});
     const ArenaScope scope(ctx.arena());
     const View<T> dlogit = ctx.arena().template allocate<T>({boxes, 1});
     const View<T> dmean = ctx.arena().template allocate<T>({boxes, C});
-    const View<T> dlooked = ctx.arena().template allocate<T>(dbox.shape());
-    const View<T> dnormed = ctx.arena().template allocate<T>(dbox.shape());
+    const View<T> dlooked = ctx.arena().template allocate<T>(dx.shape());
+    const View<T> dnormed = ctx.arena().template allocate<T>(dx.shape());
     ops::run(ctx, ActivationBackward<T>{.kind = Activation::sigmoid, .x = saved.logit, .dy = diou, .dx = dlogit});
     mlp.backward(ctx, dlogit, saved.mlp, dmean);
-    ops::run(ctx, MeanTokensBackward<T>{.dy = dmean, .dx = dlooked});
-    cross_attn.backward(ctx, dlooked.reshape(by_image), saved.cross_attn, dnormed.reshape(by_image), dimage);
-    norm.backward(ctx, dnormed, saved.norm, dlooked, dbox);
+    ops::run(ctx, MeanTokensBackward<T>{.dy = dmean, .dx = dlooked.reshape(dbox.shape())});
+    cross_attn.backward(ctx, dlooked, saved.cross_attn, dnormed, dimage);
+    norm.backward(ctx, dnormed, saved.norm, dlooked, dx);
   }
 
   template <class F>

@@ -64,9 +64,9 @@ struct SelfAttention {
 
   /// projected (B, n, 3C) = qkv(x);  y = residual + proj(attention of projected). x, residual, y (B, n, C); y may be
   /// residual, which may be absent, or x where nothing is saved.
-  void forward(Context<T>& ctx, View<const T> x, View<const std::uint8_t> mask, View<const T> residual, View<T> projected,
-               View<T> y, Saved* saved) const {
-    const std::int64_t B = x.extent(0), n = x.extent(1), C = x.extent(2);
+  void forward(Context<T>& ctx, const LinearInput<T>& x, View<const std::uint8_t> mask, View<const T> residual,
+               View<T> projected, View<T> y, Saved* saved) const {
+    const std::int64_t B = x.view.extent(0), n = x.view.extent(1), C = x.view.extent(2);
     ArenaScope scope(ctx.arena());
     HeadAttention<T> attention{.q = projected.slice(2, 0, C),
                                .k = projected.slice(2, C, C),
@@ -75,7 +75,7 @@ struct SelfAttention {
                                .y = ctx.arena().template allocate<T>({B, n, C})};
     if (saved) {
       attention.lse = ctx.arena().template allocate<stat_t<T>>({B, heads, n});
-      *saved = {x, attention};
+      *saved = {x.view, attention};
       scope.keep();
     }
     qkv.forward(ctx, x, projected);
@@ -119,9 +119,9 @@ struct CrossAttention {
   CrossAttention(std::int64_t width, std::int64_t h) : q(width, width), kv(width, 2 * width), proj(width, width), heads(h) {}
 
   /// y = residual + proj(attention(q(x), kv(memory))). x, residual, y (B, n, C), memory (B, N, C); y may be residual.
-  void forward(Context<T>& ctx, View<const T> x, View<const T> memory, View<const T> residual, View<T> y,
+  void forward(Context<T>& ctx, const LinearInput<T>& x, View<const T> memory, View<const T> residual, View<T> y,
                Saved* saved) const {
-    const std::int64_t B = x.extent(0), n = x.extent(1), C = x.extent(2), N = memory.extent(1);
+    const std::int64_t B = x.view.extent(0), n = x.view.extent(1), C = x.view.extent(2), N = memory.extent(1);
     ArenaScope scope(ctx.arena());
     const View<T> queries = ctx.arena().template allocate<T>({B, n, C});
     const View<T> projected = ctx.arena().template allocate<T>({B, N, 2 * C});
@@ -131,7 +131,7 @@ struct CrossAttention {
                                .y = ctx.arena().template allocate<T>({B, n, C})};
     if (saved) {
       attention.lse = ctx.arena().template allocate<stat_t<T>>({B, heads, n});
-      *saved = {x, memory, attention};
+      *saved = {x.view, memory, attention};
       scope.keep();
     }
     q.forward(ctx, x, queries);

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "detrack/core/instantiate.hpp"
+#include "detrack/nn/linear_input.hpp"
 #include "detrack/nn/param.hpp"
 #include "detrack/ops/backend.hpp"
 
@@ -24,16 +25,20 @@ struct LayerNorm {
 
   /// x, y (..., C).
   void forward(Context<T>& ctx, View<const T> x, View<T> y, Saved* saved) const {
+    ops::run(ctx, ahead(ctx, x, y, saved).norm);
+  }
+  /// The same, to be done when a linear layer reads y.
+  LinearInput<T> ahead(Context<T>& ctx, View<const T> x, View<T> y, Saved* saved) const {
     Saved s{.x = x.rows()};
     if (saved) {
       s.mean = ctx.arena().template allocate<stat_t<T>>({s.x.extent(0)});
       s.rstd = ctx.arena().template allocate<stat_t<T>>({s.x.extent(0)});
       *saved = s;
     }
-    ops::run(
-        ctx,
+    return {
+        y,
         LayerNormForward<T>{
-            .x = s.x, .gamma = gamma.value, .beta = beta.value, .eps = kEps, .y = y.rows(), .mean = s.mean, .rstd = s.rstd});
+            .x = s.x, .gamma = gamma.value, .beta = beta.value, .eps = kEps, .y = y.rows(), .mean = s.mean, .rstd = s.rstd}};
   }
 
   /// dx = residual + the norm's gradient; dx may be residual, which may be absent.

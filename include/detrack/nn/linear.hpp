@@ -4,6 +4,7 @@
 #include <string>
 
 #include "detrack/core/instantiate.hpp"
+#include "detrack/nn/linear_input.hpp"
 #include "detrack/nn/param.hpp"
 #include "detrack/ops/backend.hpp"
 
@@ -25,16 +26,20 @@ struct Linear {
   };
 
   /// x (..., I) -> y (..., O). The backward needs x again.
-  void forward(Context<T>& ctx, View<const T> x, View<T> y, const Fused& fused = {}) const {
+  void forward(Context<T>& ctx, const LinearInput<T>& x, View<T> y, const Fused& fused = {}) const {
     const auto rows = [](auto view) { return view ? view.rows() : view; };
-    ops::run(ctx, LinearForward<T>{.x = x.rows(),
-                                   .w = matrix(weight.value),
-                                   .b = bias.value,
-                                   .residual = rows(fused.residual),
-                                   .alpha = fused.alpha,
-                                   .activation = fused.activation,
-                                   .pre = rows(fused.pre),
-                                   .y = y.rows()});
+    const LinearForward<T> op{.x = x.view.rows(),
+                              .w = matrix(weight.value),
+                              .b = bias.value,
+                              .residual = rows(fused.residual),
+                              .alpha = fused.alpha,
+                              .activation = fused.activation,
+                              .pre = rows(fused.pre),
+                              .y = y.rows()};
+    if (x.norm.x)
+      ops::run(ctx, NormedLinear<T>{.norm = x.norm, .linear = op});
+    else
+      ops::run(ctx, op);
   }
 
   /// dy: gradient before the activation. dx is overwritten, or absent; weight.grad and bias.grad are added to, unless the

@@ -24,9 +24,10 @@ struct Mlp {
 
   /// y = residual + alpha fc2(activation(fc1(x))); y may be residual, which may be absent, or x where nothing is saved.
   /// With y absent only what a backward needs is computed.
-  void forward(Context<T>& ctx, View<const T> x, View<const T> residual, View<T> y, Saved* saved, double alpha = 1) const {
+  void forward(Context<T>& ctx, const LinearInput<T>& x, View<const T> residual, View<T> y, Saved* saved,
+               double alpha = 1) const {
     ArenaScope scope(ctx.arena());
-    Saved s{.x = x.rows()};
+    Saved s{.x = x.view.rows()};
     const Shape shape{s.x.extent(0), fc1.bias.shape[0]};
     s.hidden = ctx.arena().template allocate<T>(shape);
     if (saved) {
@@ -36,7 +37,7 @@ struct Mlp {
       scope.keep();
     }
     const bool keep_pre = s.pre && s.pre.data() != s.hidden.data();
-    fc1.forward(ctx, s.x, s.hidden, {.activation = activation, .pre = keep_pre ? s.pre : View<T>{}});
+    fc1.forward(ctx, x, s.hidden, {.activation = activation, .pre = keep_pre ? s.pre : View<T>{}});
     if (y) fc2.forward(ctx, s.hidden, y, {.residual = residual, .alpha = alpha});
   }
 

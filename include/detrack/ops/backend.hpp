@@ -23,6 +23,7 @@
 #include "detrack/ops/linear.hpp"
 #include "detrack/ops/mean_tokens.hpp"
 #include "detrack/ops/mse.hpp"
+#include "detrack/ops/normed_linear.hpp"
 #include "detrack/ops/patchify.hpp"
 #include "detrack/ops/place_boxes.hpp"
 #include "detrack/ops/position_embedding.hpp"
@@ -95,6 +96,11 @@ class Backend {
 #define DETRACK_DECLARE_OP(Op) virtual void run(const Op<T>& op) = 0;
   DETRACK_FOR_EACH_OP(DETRACK_DECLARE_OP)
 #undef DETRACK_DECLARE_OP
+  /// Two operations, for backends that do them at once.
+  virtual void run(const NormedLinear<T>& op) {
+    run(op.norm);
+    run(op.linear);
+  }
 };
 
 namespace ops {

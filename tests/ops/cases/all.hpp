@@ -17,6 +17,7 @@
 #include "tests/ops/cases/linear.hpp"
 #include "tests/ops/cases/mean_tokens.hpp"
 #include "tests/ops/cases/mse.hpp"
+#include "tests/ops/cases/normed_linear.hpp"
 #include "tests/ops/cases/patchify.hpp"
 #include "tests/ops/cases/place_boxes.hpp"
 #include "tests/ops/cases/position_embedding.hpp"
@@ -41,7 +42,7 @@ void for_each_case(F&& f) {
   all(mean_tokens_cases()), all(mse_cases()), all(patchify_cases()), all(position_embedding_cases());
   all(similarity_cases()), all(softmax_cases()), all(words_cases()), all(crop_cases());
   all(scale_samples_cases()), all(adamw_cases()), all(squared_norm_cases()), all(place_boxes_cases());
-  all(cast_cases()), all(augmented_crops_cases());
+  all(cast_cases()), all(normed_linear_cases()), all(augmented_crops_cases());
 }
 
 }  // namespace detrack::test

@@ -66,6 +66,7 @@ inline std::vector<LinearCase> linear_cases() {
       {.R = 4, .I = 8, .O = 5, .activation = Activation::sigmoid, .dx = false},
       {.R = 4, .I = 8, .O = 5, .alpha = 2, .dw = false},
       {.R = 65, .I = 40, .O = 70},
+      {.R = 8, .I = 1288, .O = 9, .residual = true, .activation = Activation::gelu},
   };
 }
 
