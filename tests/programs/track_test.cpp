@@ -205,6 +205,8 @@ TEST_CASE("track: where the network is unsure the box stays, unless it is never 
   CHECK(std::count(followed.begin(), followed.end(), followed[0]) < 12);
   CHECK(std::count(held.begin(), held.end(), followed[0]) == 12);
   CHECK(run("--min-score 0") == followed);  // it is never unsure
+  CHECK(run("--min-score 0 --min-iou 1 --hold-after 1") == held);
+  CHECK(run("--min-score 0 --iou-gate 1 --score-gate 1 --hold-after 1") == followed);
 }
 
 TEST_CASE("track: what cannot be used is named, status 2, and what was tracked stays") {

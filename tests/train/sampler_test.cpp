@@ -368,6 +368,22 @@ TEST_CASE("sampler: distractors lie beside the target, from another video or pic
   // Nothing else is in the source.
   const Sampler alone(data_of({{.name = "videos", .sequences = {moving("a", 60)}}}), sampler_config(), o, wide);
   for (std::uint64_t i = 0; i < 50; ++i) CHECK(alone(i).search.patches.empty());
+  // Where the crop does not show the target, nothing that is laid over it does.
+  o.stage = "iou";
+  o.sampling.negative_prob = 0.5;
+  o.augment.distractor_prob = o.augment.foreign_occlusion_prob = 1;
+  const Sampler judged(data_of({{.name = "videos", .sequences = {moving("a", 60), moving("b", 30), moving("c", 30)}}}),
+                       sampler_config(), o, wide);
+  int absent = 0;
+  for (std::uint64_t i = 0; i < 100; ++i) {
+    const SampleRecipe sample = judged(i);
+    absent += sample.absent ? 1 : 0;
+    for (const Patch& patch : sample.search.patches) {
+      CHECK(whose(patch.file) != whose(sample.templates.front().file));
+      CHECK(whose(patch.file) != whose(sample.search.file));
+    }
+  }
+  CHECK(absent > 25);
 }
 
 TEST_CASE("sampler: other targets of a picture are where the crop shows them") {

@@ -201,10 +201,10 @@ class DeTrack {
   }
 
   /// Predicted overlap of given boxes (B n, 4) with the target, n to an image, side by side: image (B, N, C) of a forward
-  /// pass -> iou (B n, 1). Errors: shape.
+  /// pass -> iou (B n, 1). Errors: argument; out_of_memory if the arena was reserved for fewer (RunShape::judged).
   void predict_iou(Context<T>& ctx, View<const double> boxes, View<const T> image, View<T> iou_out,
                    IouSaved* saved = nullptr) const {
-    ops::expect(boxes.extent(0) % image.extent(0) == 0, kName, "boxes", "as many to each image",
+    ops::expect(image.extent(0) >= 1 && boxes.extent(0) % image.extent(0) == 0, kName, "boxes", "as many to each image",
                 static_cast<double>(boxes.extent(0)));
     ArenaScope scope(ctx.arena());
     const View<T> tokens = ctx.arena().template allocate<T>({boxes.extent(0), 4, config_.width});

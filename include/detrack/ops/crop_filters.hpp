@@ -51,7 +51,7 @@ struct GaussianTaps {
   int reach = 1;         ///< pixels to either side
 
   DETRACK_HOST_DEVICE explicit GaussianTaps(double pixels)
-      : deviation(pixels),
+      : deviation(std::max(pixels, 1e-3)),  // its square is a number
         reach(std::clamp(static_cast<int>(std::ceil(std::min(2.5 * pixels, 100.0))), 1, int{kMostReach})) {}
 
   /// Of the pixel k away, up to a factor: weights are divided by their sum.

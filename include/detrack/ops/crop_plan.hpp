@@ -132,7 +132,7 @@ DETRACK_HOST_DEVICE inline CropPixels covered_by_patch(const CropPixels& to, std
 inline void CropPlan::check() const {
   using ops::expect;
   check_square(picture, region);
-  for (const double x : to_picture) expect(std::isfinite(x), kName, "to_picture", "finite numbers", x);
+  for (const double x : to_picture) expect(std::abs(x) <= 1e6, kName, "to_picture", "numbers in [-10^6, 10^6]", x);
   for (const double x : occluder.to) expect(std::isfinite(x), kName, "occluder", "a finite box", x);
   expect(std::isfinite(occluder.from_x) && std::isfinite(occluder.from_y), kName, "occluder", "a finite place",
          occluder.from_x);
@@ -158,7 +158,7 @@ inline void CropPlan::check_colours() const {
   using ops::expect;
   const Photometric& p = photometric;
   expect(std::isfinite(p.gamma) && p.gamma > 0, kName, "gamma", "a finite value above 0", p.gamma);
-  for (const double gain : p.gain) expect(std::isfinite(gain) && gain >= 0, kName, "gain", "finite values from 0 on", gain);
+  for (const double gain : p.gain) expect(gain >= 0 && gain <= 1e6, kName, "gain", "values in [0, 10^6]", gain);
   for (const double x : {p.motion, p.blur, p.noise})
     expect(std::isfinite(x) && x >= 0, kName, "motion, blur, noise", "finite values from 0 on", x);
   expect(std::isfinite(p.motion_direction), kName, "motion_direction", "finite radians", p.motion_direction);

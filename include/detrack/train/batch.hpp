@@ -24,7 +24,7 @@ struct Batch {
   std::vector<PlannedCrop> planned_search{}, planned_templates{};
   std::shared_ptr<DevicePictures> pictures{};
   std::vector<CropBox> truth, prior;           ///< see SampleRecipe
-  std::vector<std::vector<CropBox>> others{};  ///< see SampleRecipe; stage iou
+  std::vector<std::vector<CropBox>> others{};  ///< see SampleRecipe
   std::vector<CropBox> trajectory{};           ///< (B, K) previous boxes, oldest first; stage sequences
   std::vector<std::uint8_t> absent;
   std::vector<std::string> names;

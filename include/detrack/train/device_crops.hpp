@@ -16,7 +16,8 @@
 
 namespace detrack {
 
-/// Pictures that are not held go through a block of memory of fixed size, as many crops at a time as it has room for.
+/// Pictures that are not held go through one block of memory, as many crops at a time as it has room for; it grows only for
+/// a crop whose pictures alone are larger.
 template <class T>
 class DeviceCrops {
  public:

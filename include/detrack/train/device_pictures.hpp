@@ -58,6 +58,8 @@ class DevicePictures {
 
  private:
   static constexpr std::int64_t kAlign = 256, kBlock = 64 << 20;  // devices allocate slowly, and in pages of megabytes
+  static constexpr std::int64_t kSpare = 512
+                                         << 20;  ///< of a device's memory, for who comes after: validation, a larger picture
 
   bool make_room(std::int64_t bytes) {
     if (!blocks_.empty() && bytes <= blocks_.back().numel() - used_of_last_) return true;
@@ -65,6 +67,7 @@ class DevicePictures {
     if (full_ || bytes > left) return false;
     const std::int64_t size = std::max(bytes, std::min(kBlock, left));
     try {
+      if (memory_->device().kind != DeviceKind::cpu) Tensor<std::uint8_t>({size + kSpare}, memory_);
       blocks_.emplace_back(Shape{size}, memory_);
     } catch (const std::bad_alloc&) {
       return out_of_memory();

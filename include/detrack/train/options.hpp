@@ -42,7 +42,7 @@ struct SamplingOptions {
   double negative_prob = 0.25;   ///< stage iou: the search crop does not show the target
   std::int64_t judged = 1;       ///< stage iou: boxes a sample that the head judges
   double box_jitter = 0.3;       ///< stage iou: sides of judged boxes times exp(N(0, this))
-  double other_prob = 0;         ///< stage iou: a judged box is about another object, where the crop is known to show one
+  double other_prob = 0;         ///< stage iou: a judged box that is not the predicted one is about another object, if any
   double min_side = 6;           ///< targets with a smaller side (pixels) are left out
 
   template <class F>

@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -72,15 +73,15 @@ class Sampler {
     }
     Place search = target.search;
     bool invented = target.invented;
-    std::string whose = target.whose;
+    std::vector<std::string> shown{target.whose};  ///< what is laid over the crop is from none of these
     sample.absent = rng.uniform() < negative_prob_;
     if (sample.absent) {
-      const auto other = draw_other(target.whose, [&] { return draw_target(rng); });
+      const auto other = draw_other(shown, [&] { return draw_target(rng); });
       sample.absent = other.has_value();
       if (other) {
         search = other->search;
         invented = other->invented;
-        whose = other->whose;
+        shown.push_back(other->whose);
         sample.name += " in " + other->name;
       }
     }
@@ -94,9 +95,9 @@ class Sampler {
     sample.prior = to_crop(around, region);
     if (rng.uniform() < augment_.occlusion_prob) sample.search.occluder = draw_occluder(rng, sample.truth);
     sample.others = others_in(search, distortion, region);
-    if (augment_.distractor_prob > 0) add_distractor(stream("distractors"), *target.source, whose, sample);
+    if (augment_.distractor_prob > 0) add_distractor(stream("distractors"), *target.source, shown, sample);
     if (augment_.foreign_occlusion_prob > 0)
-      add_foreign_occluder(stream("foreign occluders"), whose, sample.truth, sample.search.patches);
+      add_foreign_occluder(stream("foreign occluders"), shown, sample.truth, sample.search.patches);
     if (sample.flip) {
       sample.truth = mirrored(sample.truth);
       sample.prior = mirrored(sample.prior);
@@ -148,11 +149,11 @@ class Sampler {
     return target;
   }
 
-  /// A target of another video or picture, unless there seems to be none.
+  /// A target of another video or picture than these, unless there seems to be none.
   template <class Draw>
-  static std::optional<Target> draw_other(const std::string& whose, Draw&& draw) {
+  static std::optional<Target> draw_other(std::span<const std::string> than, Draw&& draw) {
     for (int draws = 0; draws < kDraws; ++draws)
-      if (Target other = draw(); other.whose != whose) return other;
+      if (Target other = draw(); std::find(than.begin(), than.end(), other.whose) == than.end()) return other;
     return std::nullopt;
   }
 
@@ -166,16 +167,18 @@ class Sampler {
   }
 
   /// None, or a part of another video or picture than the search crop's: the target's own might show the target.
-  void add_foreign_occluder(Philox rng, const std::string& whose, const CropBox& truth, std::vector<Patch>& to) const {
+  void add_foreign_occluder(Philox rng, std::span<const std::string> shown, const CropBox& truth,
+                            std::vector<Patch>& to) const {
     if (!(rng.uniform() < augment_.foreign_occlusion_prob)) return;
-    if (const auto other = draw_other(whose, [&] { return draw_target(rng); }))
+    if (const auto other = draw_other(shown, [&] { return draw_target(rng); }))
       to.push_back(draw_foreign_occluder(rng, truth, other->search.file, other->search.box));
   }
 
   /// None, or another target of the same source, which is more likely to be of the same kind than any other's.
-  void add_distractor(Philox rng, const TrainingData::Source& source, const std::string& whose, SampleRecipe& sample) const {
+  void add_distractor(Philox rng, const TrainingData::Source& source, std::span<const std::string> shown,
+                      SampleRecipe& sample) const {
     if (!(rng.uniform() < augment_.distractor_prob)) return;
-    const auto other = draw_other(whose, [&] { return draw_target(rng, source); });
+    const auto other = draw_other(shown, [&] { return draw_target(rng, source); });
     if (!other) return;
     if (auto patch = draw_distractor(rng, sample.truth, other->search.file, other->search.box)) {
       sample.others.push_back(patch->to);

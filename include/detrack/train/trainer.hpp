@@ -146,7 +146,12 @@ class Trainer : public Updater<T, DeTrack> {
       templates_ahead_ = Tensor<T>(in_.templates.shape(), this->ctx_.allocator());
     }
     this->ctx_.begin_side();
-    pixels_.upload(this->ctx_, this->config(), batch, search_ahead_.view(), templates_ahead_.view());
+    try {
+      pixels_.upload(this->ctx_, this->config(), batch, search_ahead_.view(), templates_ahead_.view());
+    } catch (...) {
+      this->ctx_.end_side();  // who catches it may want to save the weights
+      throw;
+    }
     this->ctx_.end_side();
     ahead_ = &batch;
   }
