@@ -193,7 +193,7 @@ stage_compare() {
 
 stage_bench() {
   needs bench_cuda || return
-  run "$(program bench_cuda)" --no-check --rows '^(attention|forward|update|crops)' --json "$out/bench.json" || true
+  run "$(program bench_cuda)" --no-check --rows '^(attention|few rows.*(t256|b256)|forward|update|crops)' --json "$out/bench.json" || true
 }
 
 stage_twin() {
