@@ -58,8 +58,8 @@ class DevicePictures {
 
  private:
   static constexpr std::int64_t kAlign = 256, kBlock = 64 << 20;  // devices allocate slowly, and in pages of megabytes
-  static constexpr std::int64_t kSpare = 512
-                                         << 20;  ///< of a device's memory, for who comes after: validation, a larger picture
+  /// Of a device's memory, for who comes after: validation, a larger picture.
+  static constexpr std::int64_t kSpare = 512 << 20;
 
   bool make_room(std::int64_t bytes) {
     if (!blocks_.empty() && bytes <= blocks_.back().numel() - used_of_last_) return true;
