@@ -90,6 +90,14 @@ struct LinearSample {
   LinearForward<T> op() { return {.x = x.view(), .w = w.view(), .y = y.view()}; }
 };
 
+/// What a case, which must match the reference, adds to a counter of the emulated machine.
+template <class Case, class T>
+long rise_of(const long& counter, const Case& c, Context<T>& ctx, double bound, test::Layout layout = test::kPacked) {
+  const long before = counter;
+  test::require(test::matches_reference(c, ctx, bound, layout));
+  return counter - before;
+}
+
 }  // namespace
 
 TEST_CASE("cuda linear: against the reference") {
@@ -121,13 +129,10 @@ TEST_CASE("cuda linear: shapes that cuBLASLt takes, with every epilogue") {
     machine->order = order;
     auto narrow = cuda::make_context<bfloat16>(0);
     auto wide = cuda::make_context<float>(0);
-    const auto takes = [&](const auto& c, long products) {
-      long before = emulator::blas_machine().products;
-      test::require(test::matches_reference(c, wide, kLinearFloat));
-      CHECK(emulator::blas_machine().products == before + products);
-      before = emulator::blas_machine().products;
-      test::require(test::matches_reference(c, narrow, kLinearBfloat16));
-      CHECK(emulator::blas_machine().products == before + products);
+    const long& products = emulator::blas_machine().products;
+    const auto takes = [&](const auto& c, long count) {
+      CHECK(rise_of(products, c, wide, kLinearFloat) == count);
+      CHECK(rise_of(products, c, narrow, kLinearBfloat16) == count);
     };
     for (const auto& c : forwards) takes(c, 1);
     for (const auto& c : chains) takes(c, 3);
@@ -155,18 +160,14 @@ TEST_CASE("cuda linear: few rows") {
     machine->order = order;
     auto narrow = cuda::make_context<bfloat16>(0);
     auto wide = cuda::make_context<float>(0);
-    const auto products = [&](const auto& c, auto& ctx, double bound, test::Layout layout) {
-      const long before = emulator::blas_machine().products;
-      test::require(test::matches_reference(c, ctx, bound, layout));
-      return emulator::blas_machine().products - before;
-    };
+    const long& products = emulator::blas_machine().products;
     for (const test::Layout layout : {test::kPacked, kAligned})
       for (const auto& c : more_or_fewer) {
-        CHECK(products(c, wide, kLinearFloat, layout) == 0);
-        CHECK(products(c, narrow, kLinearBfloat16, layout) == 0);
+        CHECK(rise_of(products, c, wide, kLinearFloat, layout) == 0);
+        CHECK(rise_of(products, c, narrow, kLinearBfloat16, layout) == 0);
       }
     const auto is_others = [&](const test::LinearCase& linear) {
-      CHECK(products(LinearEpilogue{linear}, wide, kLinearFloat, test::kPacked) == 1);
+      CHECK(rise_of(products, LinearEpilogue{linear}, wide, kLinearFloat) == 1);
     };
     is_others({.R = cuda::kSkinnyRows + 1, .I = 32, .O = 24});
     is_others({.R = 4, .I = 33, .O = 24});    // rows of other alignments
@@ -187,17 +188,13 @@ TEST_CASE("cuda linear: few rows through a layer norm take one kernel") {
     machine->order = order;
     auto narrow = cuda::make_context<bfloat16>(0);
     auto wide = cuda::make_context<float>(0);
-    const auto launches = [&](const auto& c, auto& ctx, double bound, test::Layout layout) {
-      const long before = machine->launches;
-      test::require(test::matches_reference(c, ctx, bound, layout));
-      return machine->launches - before;
-    };
+    const long& launches = machine->launches;
     for (const test::Layout layout : {test::kPacked, kAligned})
       for (const auto& c : cases) {
-        CHECK(launches(c, wide, kLinearFloat, layout) == 1);
-        CHECK(launches(c, narrow, kLinearBfloat16, layout) == 1);
+        CHECK(rise_of(launches, c, wide, kLinearFloat, layout) == 1);
+        CHECK(rise_of(launches, c, narrow, kLinearBfloat16, layout) == 1);
       }
-    CHECK(launches(test::NormedLinearCase{.R = 4, .I = 7, .O = 3}, narrow, kLinearBfloat16, test::kPacked) == 2);
+    CHECK(rise_of(launches, test::NormedLinearCase{.R = 4, .I = 7, .O = 3}, narrow, kLinearBfloat16) == 2);
   }
 }
 

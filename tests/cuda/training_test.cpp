@@ -119,19 +119,7 @@ TEST_CASE("cuda training: crops made on the device, ahead and not, are the loade
   Config config = training_config();
   config.search_size = 24, config.template_size = 13;
   TrainOptions o;
-  o.augment = {.flip = 0.5,
-               .grayscale = 0.2,
-               .brightness = 0.3,
-               .colour = 0.1,
-               .gamma = 0.2,
-               .blur_prob = 0.5,
-               .noise_prob = 0.5,
-               .occlusion_prob = 0.5,
-               .motion_blur_prob = 0.5,
-               .low_resolution_prob = 0.5,
-               .foreign_occlusion_prob = 0.5,
-               .rotation = 0.5,
-               .aspect = 0.3};
+  o.augment = Scene::every_change();
   const Sampler sampler(Scene::data(6), config, o, Scene::size);
   const LoaderOptions options{.batch = 5, .templates = 1, .threads = 1, .ahead = 1};
   for (const std::size_t room : {std::size_t{0}, std::size_t{100000}, std::size_t{1} << 24}) {

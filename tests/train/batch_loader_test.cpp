@@ -15,13 +15,6 @@ using detrack::test::Scene;
 
 namespace {
 
-Config loader_config() {
-  Config c = preset("detrack-n128");
-  c.search_size = 64;
-  c.template_size = 32;
-  return c;
-}
-
 TrainOptions loader_options() {
   TrainOptions o;
   o.batch = 4;
@@ -48,10 +41,11 @@ TEST_CASE("batch loader: 1 and 4 threads give the same bits, and batch 3 is the 
     o.augment.rotation = 0.5, o.augment.aspect = 0.3;
     o.augment.motion_blur_prob = o.augment.low_resolution_prob = o.augment.foreign_occlusion_prob = 0.5;
   }
-  const Sampler sampler(Scene::data(6), loader_config(), o, Scene::size);
+  const Sampler sampler(Scene::data(6), Scene::small_crops(), o, Scene::size);
   std::vector<std::vector<float>> expected;
   {
-    BatchLoader loader(loader_config(), sampler, Scene::cache(), {.batch = 4, .templates = 2, .threads = 1, .ahead = 1});
+    BatchLoader loader(Scene::small_crops(), sampler, Scene::cache(),
+                       {.batch = 4, .templates = 2, .threads = 1, .ahead = 1});
     for (std::uint64_t i = 0; i < 5; ++i) {
       const Batch& batch = loader.next();
       CHECK(batch.number == i);
@@ -60,24 +54,24 @@ TEST_CASE("batch loader: 1 and 4 threads give the same bits, and batch 3 is the 
     }
   }
   for (const int ahead : {1, 3}) {
-    BatchLoader loader(loader_config(), sampler, Scene::cache(0),
+    BatchLoader loader(Scene::small_crops(), sampler, Scene::cache(0),
                        {.batch = 4, .templates = 2, .threads = 4, .ahead = ahead});
     for (const auto& one : expected) CHECK(contents_of(loader.next()) == one);
   }
-  BatchLoader late(loader_config(), sampler, Scene::cache(), {.batch = 4, .templates = 2, .threads = 3, .ahead = 2}, 3);
+  BatchLoader late(Scene::small_crops(), sampler, Scene::cache(), {.batch = 4, .templates = 2, .threads = 3, .ahead = 2}, 3);
   CHECK(late.next().number == 3);
   CHECK_FALSE(expected[2] == expected[3]);
-  const Sampler same(Scene::data(6), loader_config(), o, Scene::size);
-  BatchLoader again(loader_config(), same, Scene::cache(), {.batch = 4, .templates = 2, .threads = 2, .ahead = 2}, 3);
+  const Sampler same(Scene::data(6), Scene::small_crops(), o, Scene::size);
+  BatchLoader again(Scene::small_crops(), same, Scene::cache(), {.batch = 4, .templates = 2, .threads = 2, .ahead = 2}, 3);
   CHECK(contents_of(again.next()) == expected[3]);
 }
 
 TEST_CASE("batch loader: the target lies at the truth, mirrored or not, and is normalised") {
   TrainOptions o = loader_options();
   o.augment = {.flip = 0.5, .grayscale = 0, .brightness = 0};
-  const Sampler sampler(Scene::data(6), loader_config(), o, Scene::size);
-  BatchLoader loader(loader_config(), sampler, Scene::cache(), {.batch = 4, .templates = 2, .threads = 2, .ahead = 2});
-  const Config c = loader_config();
+  const Sampler sampler(Scene::data(6), Scene::small_crops(), o, Scene::size);
+  BatchLoader loader(Scene::small_crops(), sampler, Scene::cache(), {.batch = 4, .templates = 2, .threads = 2, .ahead = 2});
+  const Config c = Scene::small_crops();
   for (int i = 0; i < 6; ++i) {
     const Batch& batch = loader.next();
     for (std::int64_t b = 0; b < 4; ++b) {
@@ -117,7 +111,7 @@ TEST_CASE("batch loader: a turned and stretched target lies at the truth, and in
       1 << 24);
   TrainOptions o = loader_options();
   o.augment = {.flip = 0.5, .grayscale = 0, .brightness = 0, .rotation = 1.5, .aspect = 0.4};
-  Config c = loader_config();
+  Config c = Scene::small_crops();
   c.search_size = 128, c.template_size = 64;
   BatchLoader loader(c, Sampler(data, c, o, Scene::size), cache, {.batch = 4, .templates = 2, .threads = 2, .ahead = 2});
   const auto half_way = (140.0 / 255 - c.mean[0]) / c.std[0];
@@ -144,10 +138,10 @@ TEST_CASE("batch loader: a picture that cannot be read is replaced, named and co
   images.push_back({"broken/0", {Scene::box(0)}});
   const auto data =
       std::make_shared<const TrainingData>(std::vector<TrainingSource>{{.name = "scene", .images = images}}, 6);
-  const Sampler sampler(data, loader_config(), loader_options(), Scene::size);
+  const Sampler sampler(data, Scene::small_crops(), loader_options(), Scene::size);
   std::vector<std::vector<float>> expected;
   for (const int threads : {1, 4}) {
-    BatchLoader loader(loader_config(), sampler, Scene::cache(),
+    BatchLoader loader(Scene::small_crops(), sampler, Scene::cache(),
                        {.batch = 4, .templates = 2, .threads = threads, .ahead = 1});
     for (std::size_t i = 0; i < 8; ++i) {
       const auto batch = contents_of(loader.next());
@@ -164,8 +158,8 @@ TEST_CASE("batch loader: a picture that cannot be read is replaced, named and co
 
   const auto hopeless = std::make_shared<const TrainingData>(
       std::vector<TrainingSource>{{.name = "scene", .images = {{"broken/0", {Scene::box(0)}}}}}, 6);
-  BatchLoader loader(loader_config(), Sampler(hopeless, loader_config(), loader_options(), Scene::size), Scene::cache(),
-                     {.batch = 4, .templates = 2, .threads = 2, .ahead = 2});
+  BatchLoader loader(Scene::small_crops(), Sampler(hopeless, Scene::small_crops(), loader_options(), Scene::size),
+                     Scene::cache(), {.batch = 4, .templates = 2, .threads = 2, .ahead = 2});
   const std::string message = detrack::test::error_of(ErrorCode::io, [&] { loader.next(); });
   CHECK(message.find("20 samples in a row cannot be made") != std::string::npos);
   CHECK(message.find("broken/0: JPEG file: damaged") != std::string::npos);

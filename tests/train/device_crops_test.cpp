@@ -35,30 +35,10 @@ class ShortAllocator final : public Allocator {
   std::size_t left_;
 };
 
-Config crop_config() {
-  Config c = preset("detrack-n128");
-  c.search_size = 64;
-  c.template_size = 32;
-  return c;
-}
-
 TrainOptions crop_options() {
   TrainOptions o;
   o.batch = 4;
-  o.augment = {.flip = 0.5,
-               .grayscale = 0.2,
-               .brightness = 0.3,
-               .colour = 0.1,
-               .gamma = 0.2,
-               .blur_prob = 0.4,
-               .noise_prob = 0.4,
-               .occlusion_prob = 0.4,
-               .motion_blur_prob = 0.4,
-               .low_resolution_prob = 0.4,
-               .foreign_occlusion_prob = 0.4,
-               .distractor_prob = 0.4,
-               .rotation = 0.5,
-               .aspect = 0.3};
+  o.augment = Scene::every_change();
   return o;
 }
 
@@ -78,7 +58,7 @@ struct Taken {
 
 /// What a trainer gets to see of a batch.
 Taken take(Context<float>& ctx, PixelUpload<float>& upload, const Batch& batch) {
-  const Config c = crop_config();
+  const Config c = Scene::small_crops();
   const std::int64_t B = batch.size(), S = c.search_size, Z = c.template_size;
   Tensor<float> search({B, 3, S, S}), templates({B, 2, 3, Z, Z});
   upload.upload(ctx, c, batch, search.view(), templates.view());
@@ -121,12 +101,13 @@ TEST_CASE("device pictures: held up to the budget, found by name, and memory tha
 
 TEST_CASE(
     "device crops: the loader's samples bit for bit, with any budget and number of threads, broken pictures replaced") {
-  const Sampler sampler(damaged_data(), crop_config(), crop_options(), Scene::size);
+  const Sampler sampler(damaged_data(), Scene::small_crops(), crop_options(), Scene::size);
   auto ctx = cpu::make_context<float>({.threads = 2});
   std::vector<Taken> expected;
   std::map<std::string, std::int64_t> problems;
   {
-    BatchLoader loader(crop_config(), sampler, Scene::cache(), {.batch = 4, .templates = 2, .threads = 1, .ahead = 1});
+    BatchLoader loader(Scene::small_crops(), sampler, Scene::cache(),
+                       {.batch = 4, .templates = 2, .threads = 1, .ahead = 1});
     PixelUpload<float> upload;
     for (int i = 0; i < 12; ++i) expected.push_back(take(ctx, upload, loader.next()));
     problems = loader.problems();
@@ -136,7 +117,7 @@ TEST_CASE(
     for (const int threads : {1, 4}) {
       CAPTURE(budget);
       const auto pictures = std::make_shared<DevicePictures>(host_allocator(), budget);
-      BatchLoader loader(crop_config(), sampler, Scene::cache(0),
+      BatchLoader loader(Scene::small_crops(), sampler, Scene::cache(0),
                          {.batch = 4, .templates = 2, .threads = threads, .ahead = 1, .pictures = pictures});
       PixelUpload<float> upload;
       for (const Taken& one : expected) CHECK(take(ctx, upload, loader.next()) == one);
@@ -156,9 +137,9 @@ TEST_CASE("device crops: what the device holds is not decoded again") {
         return Scene::load(path);
       },
       0);
-  const Sampler sampler(Scene::data(6), crop_config(), crop_options(), Scene::size);
+  const Sampler sampler(Scene::data(6), Scene::small_crops(), crop_options(), Scene::size);
   const auto pictures = std::make_shared<DevicePictures>(host_allocator(), std::size_t{1} << 30);
-  BatchLoader loader(crop_config(), sampler, images,
+  BatchLoader loader(Scene::small_crops(), sampler, images,
                      {.batch = 4, .templates = 2, .threads = 2, .ahead = 1, .pictures = pictures});
   auto ctx = cpu::make_context<float>({.threads = 1});
   PixelUpload<float> upload;
@@ -187,7 +168,7 @@ TEST_CASE("device crops: pictures that are not held pass by in turns, and each c
   crops[3].plan.patches = 1;  // needs two of them: more than usually has room
   crops[3].plan.patch[0] = {{nullptr, 2600, 2600}, {1300, 1300, 100}, {0, 0, 0.5, 1}};
   crops[3].missing[1] = {"1", pictures[1]};
-  Config config = crop_config();
+  Config config = Scene::small_crops();
   config.mean = {}, config.std = {1, 1, 1};
   auto ctx = cpu::make_context<float>({.threads = 1});
   DevicePictures none(host_allocator(), 0);

@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "detrack/core/rng.hpp"
+#include "detrack/model/config.hpp"
 #include "detrack/train/image_cache.hpp"
+#include "detrack/train/options.hpp"
 #include "detrack/train/training_data.hpp"
 
 namespace detrack::test {
@@ -43,6 +45,30 @@ class Scene {
     return picture(std::stoi(path.filename().string()));
   }
   static std::shared_ptr<ImageCache> cache(std::size_t bytes = 1 << 24) { return std::make_shared<ImageCache>(load, bytes); }
+  /// A preset with crops that take little time.
+  static Config small_crops() {
+    Config c = preset("detrack-n128");
+    c.search_size = 64;
+    c.template_size = 32;
+    return c;
+  }
+  /// All that can be done to the crops of pictures with boxes, each often enough to be met in a few samples.
+  static AugmentOptions every_change() {
+    return {.flip = 0.5,
+            .grayscale = 0.2,
+            .brightness = 0.3,
+            .colour = 0.1,
+            .gamma = 0.2,
+            .blur_prob = 0.4,
+            .noise_prob = 0.4,
+            .occlusion_prob = 0.4,
+            .motion_blur_prob = 0.4,
+            .low_resolution_prob = 0.4,
+            .foreign_occlusion_prob = 0.4,
+            .distractor_prob = 0.4,
+            .rotation = 0.5,
+            .aspect = 0.3};
+  }
   static ImageSize size(const std::filesystem::path&) { return {kWidth, kHeight}; }
 
   /// `count` pictures with a box each.

@@ -50,7 +50,7 @@ class DeviceCrops {
         make_until(n);
         passing_.clear();
         passing_bytes_ = 0;
-        reserve(ctx, bytes_of(crop));
+        reserve(ctx, room_of(crop));
       }
       CropPlan plan = crop.plan;
       for (std::size_t k = 0; k < crop.missing.size(); ++k)
@@ -61,19 +61,16 @@ class DeviceCrops {
   }
 
  private:
-  static constexpr std::int64_t kAlign = 256, kPassing = 32 << 20;
+  static constexpr std::int64_t kPassing = 32 << 20;
 
-  static std::int64_t bytes_of(const Image& image) {
-    return (3 * image.width() * image.height() + kAlign - 1) / kAlign * kAlign;
-  }
-  static std::int64_t bytes_of(const PlannedCrop& crop) {
+  static std::int64_t room_of(const PlannedCrop& crop) {
     std::int64_t bytes = 0;
     for (const auto& missing : crop.missing)
-      if (missing.image) bytes += bytes_of(*missing.image);
+      if (missing.image) bytes += DevicePictures::room_of(*missing.image);
     return bytes;
   }
   /// Whether its pictures have room beside those that pass by already, even if all of them must.
-  bool fits(const PlannedCrop& crop) const { return passing_bytes_ + bytes_of(crop) <= block_.numel(); }
+  bool fits(const PlannedCrop& crop) const { return passing_bytes_ + room_of(crop) <= block_.numel(); }
 
   /// Before pictures are held, which may take all memory there is.
   void reserve(Context<T>& ctx, std::int64_t bytes) {
@@ -91,7 +88,7 @@ class DeviceCrops {
       const auto [found, is_new] = passing_.try_emplace(&image, nullptr);
       if (!is_new) return found->second;
       to = found->second = block_.data() + passing_bytes_;
-      passing_bytes_ += bytes_of(image);
+      passing_bytes_ += DevicePictures::room_of(image);
     }
     ctx.backend().copy_bytes_later(to, image.data(), static_cast<std::size_t>(3 * image.width() * image.height()));
     return to;

@@ -28,6 +28,12 @@ class DevicePictures {
   DevicePictures(std::shared_ptr<Allocator> memory, std::size_t most_bytes)
       : memory_(std::move(memory)), most_bytes_(most_bytes) {}
 
+  /// Bytes that a picture takes on a device: the next one begins aligned.
+  static std::int64_t room_of(const Image& image) {
+    constexpr std::int64_t kAlign = 256;
+    return (3 * image.width() * image.height() + kAlign - 1) / kAlign * kAlign;
+  }
+
   /// Where a picture lies, if it does. For any number of threads.
   std::optional<RgbPicture> find(const std::filesystem::path& file) const {
     const std::lock_guard lock(mutex_);
@@ -38,10 +44,10 @@ class DevicePictures {
   /// A place for a picture that is not here yet, which the caller fills before anything looks at it; nullptr where there is
   /// no room. For the thread that owns the context.
   std::uint8_t* add(const std::filesystem::path& file, const Image& image) {
-    const std::int64_t bytes = 3 * image.width() * image.height();
-    if (!make_room((bytes + kAlign - 1) / kAlign * kAlign)) return nullptr;
+    const std::int64_t room = room_of(image);
+    if (!make_room(room)) return nullptr;
     std::uint8_t* const place = blocks_.back().data() + used_of_last_;
-    used_of_last_ += (bytes + kAlign - 1) / kAlign * kAlign;
+    used_of_last_ += room;
     const std::lock_guard lock(mutex_);
     pictures_[file.native()] = {place, image.height(), image.width()};
     return place;
@@ -57,7 +63,7 @@ class DevicePictures {
   std::string take_notice() { return std::exchange(notice_, {}); }
 
  private:
-  static constexpr std::int64_t kAlign = 256, kBlock = 64 << 20;  // devices allocate slowly, and in pages of megabytes
+  static constexpr std::int64_t kBlock = 64 << 20;  // devices allocate slowly, and in pages of megabytes
   /// Of a device's memory, for who comes after: validation, a larger picture.
   static constexpr std::int64_t kSpare = 512 << 20;
 
