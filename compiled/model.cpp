@@ -1,5 +1,4 @@
 // Layers and the model with its passes.
-#include "detrack/io/json.hpp"
 #include "detrack/ops/plan_backend.hpp"
 
 #undef DETRACK_TEMPLATE_LINKAGE

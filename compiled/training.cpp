@@ -1,5 +1,7 @@
 // Trainers, the masked autoencoder and the tracker's network.
 #include "detrack/cpu/backend.hpp"
+#include "detrack/io/json.hpp"
+#include "detrack/io/safetensors_header.hpp"
 #include "detrack/model/iou_pass.hpp"
 #include "detrack/model/training_pass.hpp"
 #include "detrack/ops/plan_backend.hpp"

@@ -1,6 +1,8 @@
 // Where networks run: the one place where programs know of CUDA.
 #include "examples/support/device_options.hpp"
 
+#include <CLI/CLI.hpp>
+
 #include "detrack/track/model_network.hpp"
 #ifdef DETRACK_WITH_CUDA
 #include "detrack/cuda.hpp"

@@ -1,12 +1,15 @@
 // Options that choose where the network runs, and with which numbers.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <memory>
 #include <string>
 
 #include "detrack/model/detrack.hpp"
 #include "detrack/track/network.hpp"
+
+namespace CLI {
+class App;
+}
 
 namespace detrack::program {
 

@@ -1,6 +1,7 @@
 // The network that programs track with, and how they use it.
 #include "examples/support/network_options.hpp"
 
+#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <filesystem>
 

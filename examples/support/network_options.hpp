@@ -1,7 +1,6 @@
 // Options that choose the network, its device, and how the tracker uses it.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -9,6 +8,10 @@
 #include "detrack/track/network.hpp"
 #include "detrack/track/options.hpp"
 #include "examples/support/device_options.hpp"
+
+namespace CLI {
+class App;
+}
 
 namespace detrack::program {
 

@@ -2,12 +2,13 @@
 #pragma once
 
 #include <filesystem>
-#include <fstream>
 #include <string>
+#include <utility>
 
 #include "detrack/core/error.hpp"
 #include "detrack/io/atomic_file.hpp"
 #include "detrack/io/json.hpp"
+#include "examples/support/read_text.hpp"
 
 namespace detrack::program {
 
@@ -19,8 +20,8 @@ class RunRecord {
   void claim(const std::filesystem::path& folder) const {
     const auto path = folder / "run.json";
     std::filesystem::create_directories(folder);
-    if (std::ifstream in(path); in) {
-      const auto there = nlohmann::ordered_json::parse(in, nullptr, false);
+    if (auto text = read_text(path)) {
+      const auto there = nlohmann::ordered_json::parse(std::move(*text), nullptr, false);
       if (there == json_) return;
       fail(ErrorCode::argument, path.string(), ": expected a run with the same weights and options, got the results of ",
            "another one; choose another folder, or remove this one");

@@ -2,15 +2,15 @@
 #pragma once
 
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 #include <string>
 #include <vector>
 
 #include "detrack/io/json.hpp"
 #include "detrack/io/json_fields.hpp"
+#include "detrack/model/config_json.hpp"
 #include "detrack/model/masked_autoencoder_config.hpp"
 #include "detrack/train/options.hpp"
+#include "examples/support/read_text.hpp"
 
 namespace detrack::program {
 
@@ -112,12 +112,10 @@ struct TrainConfig {
 
 /// Errors: io; format (no JSON); config (fields).
 inline nlohmann::json read_json(const std::filesystem::path& path) {
-  std::ifstream file(path);
-  if (!file) fail(ErrorCode::io, path.string(), ": cannot open the configuration");
-  std::stringstream text;
-  text << file.rdbuf();
+  const auto text = read_text(path);
+  if (!text) fail(ErrorCode::io, path.string(), ": cannot open the configuration");
   try {
-    return nlohmann::json::parse(text.str(), nullptr, true, true);  // comments are allowed
+    return nlohmann::json::parse(*text, nullptr, true, true);  // comments are allowed
   } catch (const nlohmann::json::exception& error) {
     fail(ErrorCode::format, path.string(), ": expected JSON: ", error.what());
   }

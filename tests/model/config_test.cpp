@@ -1,5 +1,5 @@
 // Configurations: presets, JSON, and errors that name the field.
-#include "detrack/model/config.hpp"
+#include "detrack/model/config_json.hpp"
 
 #include <doctest/doctest.h>
 

@@ -9,7 +9,7 @@
 
 #include "detrack/image/stb.hpp"
 #include "detrack/io/safetensors.hpp"
-#include "detrack/model/config.hpp"
+#include "detrack/model/config_json.hpp"
 #include "tests/support/run_program.hpp"
 #include "tests/support/temporary_folder.hpp"
 

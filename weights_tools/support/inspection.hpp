@@ -17,7 +17,7 @@
 #include "detrack/io/tensor_statistics.hpp"
 #include "detrack/io/vit_file.hpp"
 #include "detrack/io/weights_file.hpp"
-#include "detrack/model/config.hpp"
+#include "detrack/model/config_json.hpp"
 #include "weights_tools/support/models.hpp"
 
 namespace detrack::program {

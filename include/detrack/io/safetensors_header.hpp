@@ -313,3 +313,6 @@ inline WeightsContents safetensors_contents(const std::string& path, std::span<c
 
 }  // namespace detail
 }  // namespace detrack
+
+DETRACK_INSTANTIATE(bool nlohmann::json::sax_parse(const char*, const char*, detrack::detail::HeaderEvents*,
+                                                   nlohmann::json::input_format_t, bool, bool))

@@ -1,15 +1,15 @@
-// The configuration of a DeTrack model: fields, presets, validation, JSON.
+// The configuration of a DeTrack model: fields, presets, validation.
 #pragma once
 
 #include <array>
 #include <cmath>
 #include <cstdint>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "detrack/io/json.hpp"
-#include "detrack/io/json_fields.hpp"
+#include "detrack/core/error.hpp"
 #include "detrack/ops/noise.hpp"
 #include "detrack/ops/words.hpp"
 
@@ -165,34 +165,6 @@ inline Config preset(std::string_view name) {
     names += (names.empty() ? "" : ", ") + c.name;
   }
   detail::fail_config("preset", "one of " + names, std::string(name));
-}
-
-inline std::string to_json(const Config& c) {
-  nlohmann::ordered_json json;
-  json["name"] = c.name;
-  detail::for_each_config_number(c, [&](const char* name, auto value, double, double, bool) { json[name] = value; });
-  json["mean"] = c.mean;
-  json["std"] = c.std;
-  detail::for_each_config_switch(c, [&](const char* name, bool value) { json[name] = value; });
-  return json.dump();
-}
-
-/// Reads and validates. Fields that shape the weights must be there; the others default. Errors: config, naming the field.
-inline Config config_from_json(const std::string& text) {
-  const auto json = nlohmann::json::parse(text, nullptr, false);
-  detail::JsonReader fields(json, "config");
-  Config c;
-  fields.text("name", c.name);
-  detail::for_each_config_number(c, [&](const char* name, auto& value, double least, double most, bool required) {
-    if (required) fields.require(name);
-    fields.number(name, value, least, most);
-  });
-  fields.numbers("mean", c.mean);
-  fields.numbers("std", c.std);
-  detail::for_each_config_switch(c, [&](const char* name, bool& value) { fields.flag(name, value); });
-  fields.finish();
-  validate(c);
-  return c;
 }
 
 }  // namespace detrack

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <string>
 
+#include "detrack/io/json.hpp"
+#include "detrack/io/json_fields.hpp"
 #include "detrack/model/config.hpp"
 
 namespace detrack {

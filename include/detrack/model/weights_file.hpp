@@ -12,6 +12,7 @@
 #include "detrack/io/convert.hpp"
 #include "detrack/io/safetensors.hpp"
 #include "detrack/io/state_dict.hpp"
+#include "detrack/model/config_json.hpp"
 #include "detrack/model/detrack.hpp"
 
 namespace detrack {

@@ -9,6 +9,7 @@
 
 #include "detrack/io/json.hpp"
 #include "detrack/io/safetensors.hpp"
+#include "detrack/model/config_json.hpp"
 #include "detrack/model/weights_file.hpp"
 #include "detrack/track/tracker.hpp"
 

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "detrack/model/config_json.hpp"
 #include "detrack/track/network.hpp"
 #include "detrack/track/options.hpp"
 #include "detrack/track/target.hpp"

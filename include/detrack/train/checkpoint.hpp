@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "detrack/io/safetensors.hpp"
+#include "detrack/model/config_json.hpp"
 #include "detrack/model/weights_file.hpp"
 #include "detrack/train/run_state_file.hpp"
 #include "detrack/train/updater.hpp"

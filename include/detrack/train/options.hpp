@@ -6,7 +6,8 @@
 #include <string>
 #include <string_view>
 
-#include "detrack/io/json_fields.hpp"
+#include "detrack/core/error.hpp"
+#include "detrack/io/quoted.hpp"
 #include "detrack/model/losses.hpp"
 
 namespace detrack {

@@ -244,3 +244,6 @@ inline CocoInstances parse_coco(std::string_view text, const std::string& label)
 }
 
 }  // namespace detrack::detail
+
+DETRACK_INSTANTIATE(bool nlohmann::json::sax_parse(const char*, const char*, detrack::detail::CocoEvents*,
+                                                   nlohmann::json::input_format_t, bool, bool))
