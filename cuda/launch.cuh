@@ -12,7 +12,8 @@ namespace detrack::cuda {
 
 struct Launch {
   dim3 grid, block;
-  std::size_t shared = 0;  ///< bytes of dynamic shared memory
+  std::size_t shared = 0;       ///< bytes of dynamic shared memory
+  std::size_t most_shared = 0;  ///< where launches of the kernel differ: the most that one asks for
 };
 
 /// Does nothing for an empty grid. Errors: cuda.
@@ -20,9 +21,11 @@ template <class... P, class... A>
 void launch(const Stream& stream, void (*kernel)(P...), const Launch& how, A&&... arguments) {
   if (how.grid.x == 0 || how.grid.y == 0 || how.grid.z == 0) return;
   check(cudaSetDevice(stream.device()), "choosing the device");  // another context may have chosen another
-  if (how.shared > 48 * 1024)
-    check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(how.shared)),
-          "asking for shared memory");
+  if (how.shared > 48 * 1024) {
+    // The limit is the kernel's, in all threads: none may lower it between another's asking and launching.
+    const auto limit = static_cast<int>(std::max(how.shared, how.most_shared));
+    check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, limit), "asking for shared memory");
+  }
   cudaLaunchConfig_t config{};
   config.gridDim = how.grid;
   config.blockDim = how.block;

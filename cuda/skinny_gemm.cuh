@@ -25,8 +25,9 @@ inline constexpr int kSkinnyBlocks = 4;             ///< of a multiprocessor, at
 inline constexpr int kSkinnyAhead = 4;              ///< packs of each column that a lane waits for at the same time
 inline constexpr std::int64_t kSkinnyBytes = 8192;  ///< longest row of x
 static_assert(kSkinnyRows * kSkinnyColumns <= kWarpSize, "a lane finishes at most one element");
-static_assert((kSkinnyRows + 2) * kSkinnyBytes + kSkinnyWarps * kSkinnyAhead * kSkinnyColumns * kWarpSize * 16 <= 99 * 1024,
-              "what blocks of every device may have");
+inline constexpr std::size_t kSkinnyShared =
+    (kSkinnyRows + 2) * kSkinnyBytes + kSkinnyWarps * kSkinnyAhead * kSkinnyColumns * kWarpSize * 16;
+static_assert(kSkinnyShared <= 99 * 1024, "what blocks of every device may have");
 
 /// Packs of the weights of one warp on their way through shared memory; each lane waits for its own. Asynchronous copies,
 /// because loads into registers are moved behind the wait for x by the compiler.
@@ -158,7 +159,7 @@ void multiply_skinny(Stream& stream, const Product<In, Out>& p, const Norm& norm
   const auto elements = kSharedRows<kRows, Norm> * p.inner() + kSkinnyWarps * kSkinnyRing<In>;
   launch(stream, multiply_few_rows<In, Out, kRows, Norm>,
          {dim3(blocks_for(p.d.extent(1), kSkinnyWarps * kSkinnyColumns)), dim3(kSkinnyThreads),
-          static_cast<std::size_t>(elements) * sizeof(In)},
+          static_cast<std::size_t>(elements) * sizeof(In), kSkinnyShared},
          p, norm);
 }
 

@@ -57,9 +57,9 @@ class Stream {
   /// Made, with its workspace, when first asked for, which must not be while a graph is being captured.
   /// Errors: out_of_memory, cuda, cublas.
   Blas& blas() {
+    check(cudaSetDevice(device_), "choosing the device");  // another context may have chosen another
     if (!blas_) {
       if (capturing()) fail(ErrorCode::cuda, "cuda: the first product of matrices is asked for during a capture");
-      check(cudaSetDevice(device_), "choosing the device");
       blas_.emplace(properties_);
     }
     return *blas_;

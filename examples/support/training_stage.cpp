@@ -93,6 +93,14 @@ class Stage : public TrainingStage {
 template <class Run, class Draw>
 class BatchStage : public Stage<Run> {
  public:
+  ~BatchStage() override {
+    try {  // the device may still read the loader's batch that was sent ahead
+      this->run_.context().join_side();
+      this->run_.context().backend().synchronize();
+    } catch (...) {
+    }
+  }
+
   StepValues step() override {
     const std::int64_t passes = this->parts_.config.train.accumulate;
     if (!loader_)

@@ -56,9 +56,7 @@ TEST_CASE("cuda: recorded work is done when it is replayed, side work with it; a
   const auto fill = [&](Tensor<float>& to, double value) { ops::run(ctx, Fill<float>{.value = value, .y = to.view()}); };
   fill(x, 1), fill(y, 2);
   const auto recording = ctx.backend().record([&] {
-    ctx.begin_side();
-    ops::run(ctx, Add<float>{.a = y.view(), .beta = 3, .b = x.view(), .y = y.view()});
-    ctx.end_side();
+    ctx.run_side([&] { ops::run(ctx, Add<float>{.a = y.view(), .beta = 3, .b = x.view(), .y = y.view()}); });
     ctx.join_side();
     ops::run(ctx, Add<float>{.a = x.view(), .b = y.view(), .y = x.view()});
   });
@@ -70,12 +68,15 @@ TEST_CASE("cuda: recorded work is done when it is replayed, side work with it; a
 
   error_of(ErrorCode::shape, [&] { ctx.backend().record([&] { fail(ErrorCode::shape, "no"); }); });
   error_of(ErrorCode::cuda, [&] {  // work beside that nobody waits for
-    ctx.backend().record([&] {
-      ctx.begin_side();
+    ctx.backend().record([&] { ctx.run_side([&] { fill(x, 3); }); });
+  });
+  error_of(ErrorCode::shape, [&] {  // work beside that fails: nothing waits any more, and what follows is the main stream's
+    ctx.run_side([&] {
       fill(x, 3);
-      ctx.end_side();
+      fail(ErrorCode::shape, "no");
     });
   });
+  CHECK(&ctx.arena() != &ctx.side_arena());
   fill(x, 4);
   CHECK(read(x) == std::vector<float>{4, 4, 4});
   error_of(ErrorCode::not_available, [] { reference_context<float>().backend().record([] {}); });

@@ -97,6 +97,10 @@ TEST_CASE("config: hostile JSON is refused and the field named") {
   CHECK(names(refused("\"std\":[0.229", "\"std\":[0"), "std"));
   CHECK(names(refused("\"std\":[0.229", "\"std\":[null"), "std"));
   CHECK(names(complaint([] { detrack::config_from_json("[]"); }), "(whole)"));
+  // To write that out takes a deep stack.
+  const std::string deep = std::string(1'000'000, '[') + std::string(1'000'000, ']');
+  CHECK(names(complaint([&] { detrack::config_from_json(deep); }), "got a list"));
+  CHECK(names(refused("\"width\":768", "\"width\":" + deep), "width: expected an integer, got a list"));
   CHECK(names(complaint([] { detrack::config_from_json("{"); }), "(whole)"));
   CHECK(names(complaint([] { detrack::config_from_json(""); }), "(whole)"));
 }

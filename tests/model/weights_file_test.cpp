@@ -86,6 +86,9 @@ TEST_CASE("weights file: a missing, unknown or misshapen tensor, or no configura
   refused(ErrorCode::state_dict, "unexpected: 'refine.layers.1.", with_config([](Config& o) { o.refine_layers = 1; }));
   refused(ErrorCode::state_dict, "'box.word_embed.weight' (expected (42, 24), got (40, 24))",
           with_config([](Config& o) { o.bins_per_unit = 21; }));
+  refused(ErrorCode::state_dict, "of another shape", with_config([](Config& o) {  // terabytes, if somebody made it
+            o.width = 16384, o.depth = 256, o.search_size = o.template_size = 4096, o.patch = 1;
+          }));
 }
 
 TEST_CASE("weights file: loading b256 takes its parameters and no more than the file besides") {

@@ -206,17 +206,38 @@ TEST_CASE("snapshots of another network, or damaged ones, are refused, naming th
   };
   rejects(ErrorCode::format, "detrack.tracker", "{");
   rejects(ErrorCode::format, "detrack.tracker", "[]");
-  rejects(ErrorCode::format, "must be number", "{\"frame\": \"x\"}");
+  rejects(ErrorCode::format, "expected a whole number, got \"x\"", "{\"frame\": \"x\"}");
+  rejects(ErrorCode::format, "expected a whole number, got 1e+300", "{\"frame\": 1e300}");
   const auto with_state = [](const std::string& state) {
     return R"({"frame":0,"width":160,"height":120,"box":[60,40,30,24],"certain_box":[60,40,30,24],"state":")" + state +
            R"(","uncertain_frames":0,"template_frames":[0,0,0],"trajectory":[[60,40,30,24],[60,40,30,24]]})";
   };
   rejects(ErrorCode::format, "state: expected", with_state("asleep"));
   error_of(ErrorCode::io, [&] { load_snapshot(folder / "none.safetensors"); });
+  TrackerSnapshot cut = good;
+  cut.templates.pop_back();
+  error_of(ErrorCode::argument, [&] { save_snapshot(folder / "cut.safetensors", cut); });
   error_of(ErrorCode::format, [&] {
     save_safetensors(folder / "weights.safetensors", {}, {{Config::kMetadataKey, good.config}});
     load_snapshot(folder / "weights.safetensors");
   });
+}
+
+TEST_CASE("a frame in the memory of another device is an error, and the targets stay as they were") {
+  MultiTracker tracker(small_network(), eager());
+  tracker.init(0, noise_frame(0), kFirst);
+  tracker.update(noise_frame(1));
+  const TrackerSnapshot before = tracker.snapshot(0);
+  const Image image = noise_frame(2);
+  const ImageView elsewhere = ImageView(image).on({DeviceKind::cuda, 0});
+  error_of(ErrorCode::device, [&] { tracker.init(1, elsewhere, kFirst); });
+  error_of(ErrorCode::device, [&] { tracker.init(0, elsewhere, {10, 10, 20, 20}); });
+  error_of(ErrorCode::device, [&] { tracker.add_template(0, elsewhere, kFirst); });
+  CHECK(tracker.size() == 1);
+  const TrackerSnapshot after = tracker.snapshot(0);
+  CHECK(after.target.box == before.target.box);
+  CHECK(after.target.template_frames == before.target.template_frames);
+  CHECK(after.templates == before.templates);
 }
 
 TEST_CASE("templates can be looked at: what was cropped, as a picture") {

@@ -273,6 +273,7 @@ TEST_CASE("a restored target goes on as the recorded one; records that contradic
   rejects([](TargetRecord& r) { r.certain_box.h = 0; });
   rejects([](TargetRecord& r) { r.width = 0; });
   rejects([](TargetRecord& r) { r.frame = -1; });
+  rejects([](TargetRecord& r) { r.frame = std::numeric_limits<std::int64_t>::max(); });
   rejects([](TargetRecord& r) { r.uncertain_frames = r.frame + 1; });
 }
 

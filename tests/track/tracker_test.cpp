@@ -128,6 +128,10 @@ TEST_CASE("tracker: caller's mistakes are errors, and the target stays") {
   CHECK(longer.target().trajectory().boxes().size() == 3);
 }
 
+TEST_CASE("tracker: no network is an error") {
+  error_of(ErrorCode::argument, [] { MultiTracker(std::shared_ptr<const Network>()); });
+}
+
 TEST_CASE("tracker: a network that answers nonsense leaves a box in the frame and scores of 0") {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   Tracker tracker(fake([=](auto, const auto&) { return FakeNetwork::Answer{{nan, nan, nan, nan}, nan, nan}; }));

@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <filesystem>
+#include <optional>
 #include <string>
 
 #include "tests/support/error_of.hpp"
@@ -37,4 +38,12 @@ TEST_CASE("camera: frames of a device, the newest of those that wait") {
   CHECK(pixel[1] <= 2);
   CHECK(pixel[2] <= 2);
   CHECK_FALSE(camera.next());  // all ten were there at once
+
+  std::optional<Frame> held;
+  {
+    Camera other(device, {.driver = "lavfi"});
+    held = other.next();
+  }
+  REQUIRE(held);
+  CHECK(held->image.pixels()(32, 48) == pixel);  // frames outlive their camera
 }

@@ -33,15 +33,27 @@ class Context {
   /// What will really run, for people: "cpu: 2 threads, 512-bit vectors, float32".
   std::string describe() const { return backend_->describe(); }
 
-  /// What runs between begin_side() and end_side() may run beside what follows, until join_side(); see Backend. It has an
-  /// arena of its own; whatever else it uses must stay until join_side().
-  void begin_side() {
+  /// What work() begins may run beside what follows, until join_side(); see Backend. It has an arena of its own; whatever
+  /// else it uses must stay until join_side(). If it throws, nothing of it is left running.
+  template <class F>
+  void run_side(F&& work) {
+    const auto end = [this] {
+      beside_ = false;
+      backend_->end_side();
+    };
     backend_->begin_side();
     beside_ = true;
-  }
-  void end_side() {
-    beside_ = false;
-    backend_->end_side();
+    try {
+      work();
+    } catch (...) {
+      end();
+      try {
+        backend_->join_side();
+      } catch (...) {  // a device that fails here has failed above
+      }
+      throw;
+    }
+    end();
   }
   void join_side() { backend_->join_side(); }
   Arena& side_arena() const { return *side_arena_; }

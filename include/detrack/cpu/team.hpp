@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -19,12 +20,16 @@ inline namespace DETRACK_CPU_ISA {
 template <class T>
 class Team {
  public:
-  /// 0 = as many as the machine has. Errors: argument (negative).
+  /// 0 = as many as the machine has. Errors: argument (negative), not_available (the system gives no more threads).
   explicit Team(int threads) {
     if (threads < 0) fail(ErrorCode::argument, "cpu::make_context: threads: expected a number >= 0, got ", threads);
     if (threads == 0) threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
     scratch_.resize(static_cast<std::size_t>(threads));
-    pool_ = std::make_unique<ThreadPool>(threads);
+    try {
+      pool_ = std::make_unique<ThreadPool>(threads);
+    } catch (const std::system_error& error) {
+      fail(ErrorCode::not_available, "cpu::make_context: threads: expected ", threads, " of the system, got ", error.what());
+    }
   }
 
   int threads() const {

@@ -25,6 +25,14 @@ namespace detrack {
 
 namespace detail {
 
+/// For messages: a plain value in a few letters, or what else it is. (Writing out what a hostile file has nested without end
+/// would overflow the stack.)
+inline std::string shown(const nlohmann::json& json) {
+  if (json.is_object()) return "an object";
+  if (json.is_array()) return "a list";
+  return escaped(json.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace), 40);
+}
+
 class JsonReader {
  public:
   JsonReader(const nlohmann::json& json, std::string where) : json_(json), where_(std::move(where)) {
@@ -129,9 +137,6 @@ class JsonReader {
     known_.insert(name);
     const auto it = json_.find(name);
     return it == json_.end() ? nullptr : &*it;
-  }
-  static std::string shown(const nlohmann::json& json) {
-    return escaped(json.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace), 40);
   }
   [[noreturn]] void wrong(const char* name, const char* expected, const nlohmann::json& got) const {
     fail(ErrorCode::config, where_, ": ", name, ": expected ", expected, ", got ", shown(got));

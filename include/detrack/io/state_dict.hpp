@@ -97,54 +97,68 @@ void read_parameter(const WeightsFile& file, const TensorInfo& info, View<T> val
   }
 }
 
+/// Calls match(value, info) for each parameter of `model` that `file` has. Errors: state_dict.
+template <class Model, class F>
+void match_state_dict(const WeightsFile& file, Model& model, const StateDictOptions& options, F&& match) {
+  using Problems = StateDictProblems;
+  Problems problems;
+  std::set<std::string, std::less<>> names;
+  model.visit([&](const std::string& parameter_name, auto& parameter) {
+    auto value = parameter.value;
+    using T = typename decltype(value)::value_type;
+    const std::string name = options.prefix + parameter_name;
+    if (!names.insert(name).second) return problems.add(Problems::repeated, in_quotes(name));
+    const TensorInfo* info = file.find(name);
+    if (!info) return problems.add(Problems::missing, in_quotes(name) + " " + to_string(value.shape()));
+    if (!same_extents(*info, value.shape()))
+      problems.add(Problems::wrong_shape,
+                   in_quotes(name) + " (expected " + to_string(value.shape()) + ", got " + to_string(info->shape) + ")");
+    else if (!is_convertible(info->dtype, DTypeOf<T>::value))
+      problems.add(Problems::wrong_type, in_quotes(name) + " (expected " + std::string(to_string(DTypeOf<T>::value)) +
+                                             ", got " + std::string(to_string(info->dtype)) + ")");
+    else
+      match(value, *info);
+  });
+  if (!options.allow_unexpected)
+    for (const TensorInfo& tensor : file.tensors())
+      if (std::string_view(tensor.name).starts_with(options.prefix) && !names.contains(tensor.name))
+        problems.add(Problems::unexpected, in_quotes(tensor.name) + " " + to_string(tensor.shape));
+  problems.raise(file.path());
+}
+
 }  // namespace detail
+
+/// Whether load_state_dict() would find every parameter in `file`. A planned model will do, which has no memory.
+/// Errors: state_dict.
+template <class Model>
+void check_state_dict(const WeightsFile& file, Model&& model, const StateDictOptions& options = {}) {
+  detail::match_state_dict(file, model, options, [](const auto&, const TensorInfo&) {});
+}
 
 /// Reads every parameter of `model` from `file`; floating types convert to the model's. All names, shapes and types are
 /// checked before the first value is written: when it fails, the model is as it was. (Only an `upload` that throws can
 /// leave some parameters new and others old.)
 /// upload(View<T> destination, View<const T> host): copies elements to a device, done when it returns; left out, all
 /// parameters must be in host memory.
-/// Errors: state_dict (missing, unexpected, other shape or type; the first of each kind are named), device.
-/// Memory: none that grows with the file; pages of the file are let go as they are read.
+/// Errors: state_dict (missing, unexpected, other shape or type; the first of each kind are named), device, shape (a
+/// parameter that is not contiguous). Memory: none that grows with the file; pages of the file are let go as they are read.
 template <class Model, class Upload = HostOnly>
 void load_state_dict(const WeightsFile& file, Model&& model, const StateDictOptions& options = {}, Upload upload = {}) {
-  using Problems = detail::StateDictProblems;
   struct Load {
     const TensorInfo* info;
     std::function<void()> run;
   };
-  Problems problems;
-  std::set<std::string, std::less<>> names;
   std::vector<Load> loads;
-  model.visit([&](const std::string& parameter_name, auto& parameter) {
-    auto value = parameter.value;
-    using T = typename decltype(value)::value_type;
-    const std::string name = options.prefix + parameter_name;
+  detail::match_state_dict(file, model, options, [&](const auto& value, const TensorInfo& info) {
+    const auto refuse = [&](ErrorCode code, const auto&... what) {
+      fail(code, "load_state_dict: ", detail::in_quotes(info.name), ": expected ", what...);
+    };
     if (std::is_same_v<Upload, HostOnly> && value.device().kind != DeviceKind::cpu)
-      fail(ErrorCode::device, "load_state_dict: ", detail::in_quotes(name),
-           ": expected cpu memory or an upload function, got ", to_string(value.device()));
-    if (value.device().kind == DeviceKind::plan)
-      fail(ErrorCode::device, "load_state_dict: ", detail::in_quotes(name), ": expected memory, got a plan");
-    if (!value.contiguous())
-      fail(ErrorCode::shape, "load_state_dict: ", detail::in_quotes(name), ": expected a contiguous view");
-    if (!names.insert(name).second) return problems.add(Problems::repeated, detail::in_quotes(name));
-    const TensorInfo* info = file.find(name);
-    if (!info) return problems.add(Problems::missing, detail::in_quotes(name) + " " + to_string(value.shape()));
-    if (!same_extents(*info, value.shape()))
-      problems.add(Problems::wrong_shape, detail::in_quotes(name) + " (expected " + to_string(value.shape()) + ", got " +
-                                              to_string(info->shape) + ")");
-    else if (!detail::is_convertible(info->dtype, DTypeOf<T>::value))
-      problems.add(Problems::wrong_type, detail::in_quotes(name) + " (expected " +
-                                             std::string(to_string(DTypeOf<T>::value)) + ", got " +
-                                             std::string(to_string(info->dtype)) + ")");
-    else
-      loads.push_back({info, [&file, &upload, info, value] { detail::read_parameter(file, *info, value, upload); }});
+      refuse(ErrorCode::device, "cpu memory or an upload function, got ", to_string(value.device()));
+    if (value.device().kind == DeviceKind::plan) refuse(ErrorCode::device, "memory, got a plan");
+    if (!value.contiguous()) refuse(ErrorCode::shape, "a contiguous view");
+    loads.push_back({&info, [&file, &upload, &info, value] { detail::read_parameter(file, info, value, upload); }});
   });
-  if (!options.allow_unexpected)
-    for (const TensorInfo& tensor : file.tensors())
-      if (std::string_view(tensor.name).starts_with(options.prefix) && !names.contains(tensor.name))
-        problems.add(Problems::unexpected, detail::in_quotes(tensor.name) + " " + to_string(tensor.shape));
-  problems.raise(file.path());
 
   std::sort(loads.begin(), loads.end(),
             [](const Load& a, const Load& b) { return a.info->bytes.data() < b.info->bytes.data(); });

@@ -16,7 +16,7 @@ inline std::string to_json(const Config& c) {
   json["mean"] = c.mean;
   json["std"] = c.std;
   detail::for_each_config_switch(c, [&](const char* name, bool value) { json[name] = value; });
-  return json.dump();
+  return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);  // a name need not be UTF-8
 }
 
 /// Reads and validates. Fields that shape the weights must be there; the others default. Errors: config, naming the field.

@@ -119,9 +119,11 @@ struct DenoisingViT {
     ArenaScope scope(ctx.arena());
     const View<T> qkv = ctx.arena().template allocate<T>({image.extent(0), image.extent(1), 3 * image.extent(2)});
     block.forward_image(ctx, image, qkv, image_out, saved, drop_path ? drop_path.select(0, j) : drop_path);
-    if (beside) ctx.begin_side();
-    if (box) block.forward_box(ctx, box, qkv, search_tokens(), box_out, saved);
-    if (beside) ctx.end_side();
+    const auto forward_box = [&] { block.forward_box(ctx, box, qkv, search_tokens(), box_out, saved); };
+    if (beside)
+      ctx.run_side(forward_box);
+    else if (box)
+      forward_box();
     if (saved || beside) scope.keep();
   }
 

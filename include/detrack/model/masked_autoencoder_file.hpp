@@ -15,8 +15,11 @@ namespace detrack {
 template <class T>
 MaskedAutoencoder<T> load_masked_autoencoder(const std::filesystem::path& path) {
   const SafetensorsFile file = SafetensorsFile::open(path);
-  MaskedAutoencoder<T> model(read_config(file), detail::read_config(file, MaskedAutoencoderConfig::kMetadataKey,
-                                                                    masked_autoencoder_config_from_json));
+  const Config config = read_config(file);
+  const auto autoencoder =
+      detail::read_config(file, MaskedAutoencoderConfig::kMetadataKey, masked_autoencoder_config_from_json);
+  check_state_dict(file, MaskedAutoencoder<T>(config, autoencoder, plan_allocator()));  // before it takes memory
+  MaskedAutoencoder<T> model(config, autoencoder);
   load_state_dict(file, model);
   return model;
 }

@@ -39,12 +39,25 @@ inline Config read_config(const WeightsFile& file) {
   return detail::read_config(file, Config::kMetadataKey, config_from_json);
 }
 
+namespace detail {
+
+/// A file's configuration, once it is known to have all parameters of such a model: a few words in a small file could
+/// otherwise ask for any amount of memory. Errors: config, state_dict.
+template <class T>
+Config read_config_of_parameters(const WeightsFile& file, const StateDictOptions& options) {
+  const Config config = read_config(file);
+  check_state_dict(file, DeTrack<T>(config, plan_allocator()), options);
+  return config;
+}
+
+}  // namespace detail
+
 /// A model with a file's configuration and parameters, in host memory; floating types convert to T.
 /// Errors: io, format, config, state_dict.
 template <class T>
 DeTrack<T> load_model(const std::filesystem::path& path, const StateDictOptions& options = {}) {
   const SafetensorsFile file = SafetensorsFile::open(path);
-  DeTrack<T> model(read_config(file));
+  DeTrack<T> model(detail::read_config_of_parameters<T>(file, options));
   load_state_dict(file, model, options);
   return model;
 }
@@ -53,7 +66,7 @@ DeTrack<T> load_model(const std::filesystem::path& path, const StateDictOptions&
 template <class T>
 DeTrack<T> load_model(const std::filesystem::path& path, Context<T>& ctx, const StateDictOptions& options = {}) {
   const SafetensorsFile file = SafetensorsFile::open(path);
-  DeTrack<T> model(read_config(file), ctx);
+  DeTrack<T> model(detail::read_config_of_parameters<T>(file, options), ctx);
   load_state_dict(file, model, options, [&](View<T> to, View<const T> from) { ops::copy(ctx, from, to); });
   return model;
 }

@@ -62,7 +62,7 @@ struct ConfidenceOptions {
 };
 
 struct TrackerOptions {
-  /// Puts a weights file onto a device: cpu_device() if empty. Not used where the network is given.
+  /// Puts a weights file onto a device: the CPU if empty. Not used where the network is given.
   std::function<std::shared_ptr<const Network>(const std::filesystem::path&)> device{};
   int threads = 0;  ///< of the CPU backend; 0: all of the machine's
   VisualMemoryOptions visual_memory{};

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "detrack/io/json.hpp"
+#include "detrack/io/json_fields.hpp"
 #include "detrack/io/safetensors.hpp"
 #include "detrack/model/config_json.hpp"
 #include "detrack/model/weights_file.hpp"
@@ -29,9 +30,14 @@ inline Box box_from_json(const nlohmann::json& json) {
 }  // namespace detail
 
 /// A safetensors file: `templates` (n, 3, Z, Z) in F32, all else as JSON in the metadata, numbers exact.
-/// Errors: io; what was at `path` stays until the new file is complete.
+/// Errors: io, config; argument, where the templates are not those of the configuration. What was at `path` stays until the
+/// new file is complete.
 inline void save_snapshot(const std::filesystem::path& path, const TrackerSnapshot& snapshot) {
   const Config config = config_from_json(snapshot.config);
+  const Shape shape{config.templates, 3, config.template_size, config.template_size};
+  if (snapshot.templates.size() != static_cast<std::size_t>(shape.numel()))
+    fail(ErrorCode::argument, "save_snapshot: templates: expected ", shape.numel(), " numbers, got ",
+         snapshot.templates.size());
   const TargetRecord& target = snapshot.target;
   nlohmann::ordered_json json{{"frame", target.frame},
                               {"width", target.width},
@@ -43,8 +49,7 @@ inline void save_snapshot(const std::filesystem::path& path, const TrackerSnapsh
                               {"template_frames", target.template_frames}};
   json["trajectory"] = nlohmann::json::array();
   for (const Box& box : target.trajectory) json["trajectory"].push_back(detail::box_numbers(box));
-  const View<const float> templates(snapshot.templates.data(),
-                                    {config.templates, 3, config.template_size, config.template_size});
+  const View<const float> templates(snapshot.templates.data(), shape);
   save_safetensors(path, {SafetensorsEntry("templates", templates)},
                    {{detail::kSnapshotKey, json.dump()}, {Config::kMetadataKey, snapshot.config}});
 }
@@ -59,15 +64,21 @@ inline TrackerSnapshot load_snapshot(const std::filesystem::path& path) {
   TrackerSnapshot snapshot;
   snapshot.config = to_json(config);
   TargetRecord& target = snapshot.target;
+  const auto whole = [&](const nlohmann::json& number) {  // the JSON library would cast whatever is there
+    if (!number.is_number_integer())
+      fail(ErrorCode::format, file.path(), ": ", detail::kSnapshotKey, ": expected a whole number, got ",
+           detail::shown(number));
+    return number.get<std::int64_t>();
+  };
   try {
     const auto json = nlohmann::json::parse(text->second);
-    target.frame = json.at("frame").get<std::int64_t>();
-    target.width = json.at("width").get<std::int64_t>();
-    target.height = json.at("height").get<std::int64_t>();
+    target.frame = whole(json.at("frame"));
+    target.width = whole(json.at("width"));
+    target.height = whole(json.at("height"));
     target.box = detail::box_from_json(json.at("box"));
     target.certain_box = detail::box_from_json(json.at("certain_box"));
-    target.uncertain_frames = json.at("uncertain_frames").get<std::int64_t>();
-    target.template_frames = json.at("template_frames").get<std::vector<std::int64_t>>();
+    target.uncertain_frames = whole(json.at("uncertain_frames"));
+    for (const auto& frame : json.at("template_frames")) target.template_frames.push_back(whole(frame));
     for (const auto& box : json.at("trajectory")) target.trajectory.push_back(detail::box_from_json(box));
     const auto state = json.at("state").get<std::string>();
     for (const TargetState known : {TargetState::tracking, TargetState::uncertain, TargetState::lost})

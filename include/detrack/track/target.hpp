@@ -160,7 +160,8 @@ class Target {
       if (!ok) fail(ErrorCode::argument, "Target: restore: expected ", what);
     };
     for (const Box& box : {record.box, record.certain_box}) check_box("restore", box, record.width, record.height);
-    expect(record.frame >= 0 && record.uncertain_frames >= 0 && record.uncertain_frames <= record.frame,
+    expect(record.frame >= 0 && record.frame <= kMostFrames && record.uncertain_frames >= 0 &&
+               record.uncertain_frames <= record.frame,
            "frame counts that are possible");
     for (const Box& box : record.trajectory) expect(box.valid(), "a trajectory of finite boxes");
     for (const std::int64_t frame : record.template_frames)
@@ -194,6 +195,7 @@ class Target {
   Box clipped(const Box& box) const { return clip_to_frame(box, static_cast<double>(width_), static_cast<double>(height_)); }
 
   static constexpr double kMaxCoordinate = 1e7;  // pixels: far beyond any frame
+  static constexpr std::int64_t kMostFrames = 1'000'000'000'000'000;  // at 1,000 a second 30,000 years
 
   TargetGeometry geometry_;
   ConfidenceOptions confidence_;

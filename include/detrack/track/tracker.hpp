@@ -19,7 +19,7 @@ namespace detrack {
 
 /// Seconds of one update().
 struct TrackTimings {
-  double crop = 0;     ///< search crop: sampling and normalising, once a pass
+  double crop = 0;     ///< search crop: sampling and normalising, once a pass; part of `network` where updates are recorded
   double network = 0;  ///< forward passes and IoU head
   double memory = 0;   ///< new templates
   double update = 0;   ///< all of update()
@@ -33,7 +33,7 @@ struct TrackResult {
   TargetState state = TargetState::tracking;
   std::int64_t frame = 0;        ///< frames since init()
   bool template_added = false;   ///< this frame's view of the target became a template
-  std::span<const Box> steps{};  ///< the box after each denoising block, if asked for; until the next update()
+  std::span<const Box> steps{};  ///< the box after each denoising block, if asked for; as long as update() says
   TrackTimings timings{};        ///< of the whole batch
 };
 
@@ -51,6 +51,7 @@ class MultiTracker {
   /// Errors: argument, naming the option; those of Network::make_run.
   explicit MultiTracker(std::shared_ptr<const Network> network, const TrackerOptions& options = {})
       : network_(std::move(network)), options_(options) {
+    if (!network_) fail(ErrorCode::argument, "Tracker: network: expected one, got none");
     validate(options_);
     const Config& c = network_->config();
     const std::int64_t trajectory = options_.trajectory.value_or(c.trajectory_used);
@@ -69,16 +70,16 @@ class MultiTracker {
 
   /// Starts a target with this frame as its frame 0: in place of `target`, or as a new one if that is size(). All targets
   /// live in frames of one size.
-  /// Errors: argument (the box does not overlap the frame, another frame size), out_of_memory; all targets stay as they
-  /// were.
+  /// Errors: argument (the box does not overlap the frame, another frame size), out_of_memory, device (a frame in the memory
+  /// of another device); all targets stay as they were.
   void init(std::size_t target, const ImageView& image, const Box& box) {
     check_image("init", image);
     Target started(geometry_, options_);
     started.init(box, image.width(), image.height());
-    const CropRegion region = started.template_region(box);
-    put("init", target, std::move(started));
+    make_place("init", target, image.width(), image.height());
     run_->set_frame(image);
-    run_->fill_templates(static_cast<std::int64_t>(target), region);
+    run_->fill_templates(static_cast<std::int64_t>(target), started.template_region(box));
+    put(target, std::move(started));
   }
 
   /// Forgets a target; those after it move up. Errors: argument.
@@ -92,10 +93,10 @@ class MultiTracker {
   }
   void clear() { targets_.clear(); }
 
-  /// The targets' boxes in the next frame, in the targets' order; the results live until the next call. A target that cannot
-  /// be found is a state of the result, never an error. After the first call it allocates nothing.
-  /// Errors: argument (no target yet, an empty image, another frame size): caller's mistakes, after which the targets are
-  /// as they were.
+  /// The targets' boxes in the next frame, in the targets' order; the results live until the next call, or until a target is
+  /// added. A target that cannot be found is a state of the result, never an error. After the first call it allocates
+  /// nothing. Errors: argument (no target yet, an empty image, another frame size): caller's mistakes, after which the
+  /// targets are as they were.
   std::span<const TrackResult> update(const ImageView& image) {
     using Clock = std::chrono::steady_clock;
     const auto seconds = [](Clock::duration d) { return std::chrono::duration<double>(d).count(); };
@@ -140,9 +141,11 @@ class MultiTracker {
     check_target(target);
     check_image("add_template", image);
     check_size("add_template", target, image.width(), image.height());
-    targets_[target].note_template(box);
+    Target with_template = targets_[target];
+    with_template.note_template(box);
     run_->set_frame(image);
-    run_->push_template(static_cast<std::int64_t>(target), targets_[target].template_region(box));
+    run_->push_template(static_cast<std::int64_t>(target), with_template.template_region(box));
+    targets_[target] = std::move(with_template);
   }
 
   std::size_t size() const { return targets_.size(); }
@@ -180,15 +183,17 @@ class MultiTracker {
     return taken;
   }
   /// Goes on where a snapshot was taken, bit for bit: in place of `target`, or as a new one if that is size().
-  /// Errors: argument, where the snapshot is of another network or options, or contradicts itself; all targets stay.
+  /// Errors: argument, where the snapshot is of another network, was taken with another trajectory, or contradicts itself;
+  /// all targets stay. Other options may differ: the target then goes on by this tracker's.
   void restore(std::size_t target, const TrackerSnapshot& snapshot) {
     if (snapshot.config != to_json(network_->config()) || snapshot.templates.size() != network_->template_values())
       fail(ErrorCode::argument, "Tracker: restore: expected a snapshot of ", network_->config().name,
            ", got one of another network");
     Target restored(geometry_, options_);
     restored.restore(snapshot.target);
-    put("restore", target, std::move(restored));
+    make_place("restore", target, restored.width(), restored.height());
     run_->write_templates(static_cast<std::int64_t>(target), snapshot.templates);
+    put(target, std::move(restored));
   }
 
   const std::shared_ptr<const Network>& network() const { return network_; }
@@ -210,17 +215,19 @@ class MultiTracker {
            targets_[target].height(), " pixels as in the first frame, got ", width, "x", height);
   }
 
-  /// Replaces a target or appends one.
-  void put(const char* what, std::size_t target, Target&& value) {
+  /// Room for a target that replaces one or is new. Errors: argument; those of Network::make_run.
+  void make_place(const char* what, std::size_t target, std::int64_t width, std::int64_t height) {
     if (target > targets_.size()) check_target(target);
     for (std::size_t b = 0; b < targets_.size(); ++b)
-      if (b != target) check_size(what, b, value.width(), value.height());
-    if (target < targets_.size()) {
+      if (b != target) check_size(what, b, width, height);
+    make_room(target + 1);
+  }
+  /// Once its templates are there: nothing can fail any more.
+  void put(std::size_t target, Target&& value) {
+    if (target < targets_.size())
       targets_[target] = std::move(value);
-    } else {
-      make_room(target + 1);
+    else
       targets_.push_back(std::move(value));
-    }
   }
 
   /// Everything that update() writes to, for `count` targets; what the network remembers moves along.

@@ -145,14 +145,8 @@ class Trainer : public Updater<T, DeTrack> {
       search_ahead_ = Tensor<T>(in_.search.shape(), this->ctx_.allocator());
       templates_ahead_ = Tensor<T>(in_.templates.shape(), this->ctx_.allocator());
     }
-    this->ctx_.begin_side();
-    try {
-      pixels_.upload(this->ctx_, this->config(), batch, search_ahead_.view(), templates_ahead_.view());
-    } catch (...) {
-      this->ctx_.end_side();  // who catches it may want to save the weights
-      throw;
-    }
-    this->ctx_.end_side();
+    this->ctx_.run_side(
+        [&] { pixels_.upload(this->ctx_, this->config(), batch, search_ahead_.view(), templates_ahead_.view()); });
     ahead_ = &batch;
   }
   void upload(const Batch& batch) {

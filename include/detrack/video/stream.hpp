@@ -69,7 +69,7 @@ class VideoStream {
       if (!decoded) return {};
       const Orientation orientation = orientation_of(*decoded);
       if (orientation == Orientation{})
-        if (const auto view = view_of(*decoded)) return Frame{*view, decoded, frames_++};
+        if (const auto view = view_of(*decoded)) return Frame{*view, owner(decoded), frames_++};
       auto rgb = to_rgb_(*decoded, where());
       if (!(orientation == Orientation{})) rgb = oriented(*rgb, orientation);
       return Frame{*view_of(*rgb), rgb, frames_++};
@@ -95,6 +95,16 @@ class VideoStream {
   }
 
  private:
+  /// Keeps a frame's pixels. Those of a camera may lie in its driver's buffers, which go with the camera: it stays as long.
+  std::shared_ptr<const void> owner(const std::shared_ptr<const AVFrame>& frame) const {
+    struct CameraFrame {
+      std::shared_ptr<AVFormatContext> camera;
+      std::shared_ptr<const AVFrame> frame;  // goes first
+    };
+    if (!options_.live) return frame;
+    return std::make_shared<const CameraFrame>(CameraFrame{input_, frame});
+  }
+
   /// Names the next frame, which is the one that messages are about.
   std::string where() const { return concat(name_, ": frame ", frames_); }
 
@@ -295,7 +305,7 @@ class VideoStream {
 
   std::string name_;
   StreamOptions options_;
-  Av<AVFormatContext> input_;
+  std::shared_ptr<AVFormatContext> input_;
   Av<AVCodecContext> codec_;
   Av<AVPacket> packet_ = own(av_packet_alloc()), next_ = own(av_packet_alloc());
   std::optional<int> next_code_;  ///< of next_, once that has been read
