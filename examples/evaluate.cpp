@@ -45,6 +45,8 @@ class Evaluator {
                              .subset = options.subset,
                              .pytracking_names = convention_ != Convention::toolkit,
                              .load_image = [](const auto& mask) { return load_image(mask); }});
+    // Of the whole dataset: a run over some --sequences may go on with others.
+    if (!options.save.empty()) dataset_fingerprint_ = fingerprint(dataset_.sequences);
     if (!options.sequences.empty()) keep_sequences(dataset_, options.sequences);
     // GOT-10k bounds boxes to the frame; other layouts than its own do not say how large that is.
     if (protocol_ == Protocol::got10k && convention_ == Convention::toolkit)
@@ -115,6 +117,7 @@ class Evaluator {
       record.set("network", options_.network.name());
       record.set("weights", options_.network.fingerprint());
       record.set("options", options_.network.text());
+      record.set("dataset", dataset_fingerprint_);
       record.set("memory", to_string(runner.tracker.visual_memory.mode));
       record.set("layout", options_.save_layout);
       record.claim(runner.save);
@@ -178,6 +181,7 @@ class Evaluator {
   Protocol protocol_;
   Convention convention_;
   Dataset dataset_;
+  std::string dataset_fingerprint_;
   std::vector<std::string> failures_;
 };
 
