@@ -45,6 +45,8 @@ class Evaluator {
                              .subset = options.subset,
                              .pytracking_names = convention_ != Convention::toolkit,
                              .load_image = [](const auto& mask) { return load_image(mask); }});
+    // Of the whole dataset: a run over some --sequences may go on with others.
+    if (!options.save.empty()) dataset_fingerprint_ = fingerprint(dataset_.sequences);
     if (!options.sequences.empty()) keep_sequences(dataset_, options.sequences);
     // GOT-10k bounds boxes to the frame; other layouts than its own do not say how large that is.
     if (protocol_ == Protocol::got10k && convention_ == Convention::toolkit)
@@ -57,13 +59,17 @@ class Evaluator {
   }
 
   int operator()() {
-    std::vector<Scored> all;
-    all.push_back(options_.results.empty() ? run() : read(options_.results, options_.name));
+    // What cannot be compared with or written is noticed before the tracker runs, which may take hours.
+    const std::vector<std::string> names = tracker_names();
+    std::vector<Scored> all(1);
+    for (const std::string& folder : options_.compare) all.push_back(read(folder, names[all.size()]));
+    for (const std::string& folder : {options_.save, options_.report})
+      if (!folder.empty()) detrack::detail::make_folder(folder);
+    all[0] = options_.results.empty() ? run(names[0]) : read(options_.results, names[0]);
     if (interrupted()) {
       std::fprintf(stderr, "stopped%s\n", options_.save.empty() ? "" : "; the same command goes on where this one was");
       return kInterrupted;
     }
-    for (const std::string& folder : options_.compare) all.push_back(read(folder, ""));
     for (const Scored& scored : all)
       std::printf("%s%s\n%s", all.size() > 1 ? (scored.evaluation.tracker + "\n").c_str() : "",
                   table(scored.evaluation).c_str(), confidence(scored.evaluation).c_str());
@@ -71,7 +77,6 @@ class Evaluator {
     std::printf("%s", notes(all[0].evaluation).c_str());
     for (const std::string& folder : {options_.save, options_.report})
       if (!folder.empty()) {
-        std::filesystem::create_directories(folder);
         write_summary(all[0].evaluation, std::filesystem::path(folder) / "summary.json");
         std::printf("%s/summary.json\n", folder.c_str());
       }
@@ -93,28 +98,66 @@ class Evaluator {
   }
 
   Scored read(const std::string& folder, const std::string& name) const {
-    const auto path = std::filesystem::path(folder).lexically_normal();
-    const auto last = path.has_filename() ? path.filename() : path.parent_path().filename();
-    return score(read_results(folder, dataset_.sequences), name.empty() ? last.string() : name, options_.skip_missing);
+    return score(read_results(folder, dataset_.sequences), name, options_.skip_missing);
   }
 
-  Scored run() {
-    const auto network = options_.network.load();
+  /// What the tracker and those of --compare are called: by --name, the network, or else their folders, with as many of the
+  /// folders above as it takes to tell them apart.
+  std::vector<std::string> tracker_names() const {
+    std::vector<std::string> names, folders = options_.compare;
+    if (!options_.name.empty()) {
+      names.push_back(options_.name);
+    } else if (options_.results.empty()) {
+      names.push_back(options_.network.name());
+    } else {
+      folders.insert(folders.begin(), options_.results);
+    }
+    const std::string given = names.empty() ? "" : names[0];
+    for (const std::string& folder : folders) {
+      std::size_t count = 1;
+      const auto taken = [&](const std::string& name) {
+        return name == given || std::any_of(folders.begin(), folders.end(), [&](const std::string& other) {
+                 return &other != &folder && end_of(other, count) == name;
+               });
+      };
+      while (taken(end_of(folder, count)) && end_of(folder, count) != end_of(folder, count + 1)) ++count;
+      names.push_back(end_of(folder, count));
+    }
+    return names;
+  }
+
+  /// The last `count` names of a path.
+  static std::string end_of(const std::filesystem::path& path, std::size_t count) {
+    const auto normal = path.lexically_normal();
+    std::vector<std::filesystem::path> parts(normal.begin(), normal.end());
+    if (parts.size() > 1 && parts.back().empty()) parts.pop_back();  // it ended in a slash
+    std::filesystem::path end;
+    for (std::size_t i = parts.size() - std::min(count, parts.size()); i < parts.size(); ++i) end /= parts[i];
+    return end.string();
+  }
+
+  Scored run(const std::string& name) {
     RunnerOptions runner;
-    const int cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-    const int threads = options_.network.threads() > 0 ? options_.network.threads() : cores;
-    runner.jobs = options_.jobs > 0 ? options_.jobs : threads;
     runner.tracker = options_.network.tracker_options(protocol_ == Protocol::got10k ? VisualMemoryOptions::Mode::always
                                                                                     : VisualMemoryOptions::Mode::gated);
+    validate(runner.tracker);
+    const auto network = options_.network.load();
+    const int cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+    const int threads = runner.tracker.threads > 0 ? runner.tracker.threads : cores;
+    const auto most = std::max<std::size_t>(1, dataset_.sequences.size());
+    runner.jobs = static_cast<int>(std::min(static_cast<std::size_t>(options_.jobs > 0 ? options_.jobs : threads), most));
     runner.tracker.threads = std::max(1, threads / runner.jobs);
     runner.layout = result_layout();
     runner.quiet = options_.quiet;
+    // Made to see that it can be: options that do not fit the network fail once, and before they are on record.
+    static_cast<void>(Tracker(network, runner.tracker));
     if (!options_.save.empty()) {
       runner.save = options_.save;
       RunRecord record;
       record.set("network", options_.network.name());
       record.set("weights", options_.network.fingerprint());
       record.set("options", options_.network.text());
+      record.set("dataset", dataset_fingerprint_);
       record.set("memory", to_string(runner.tracker.visual_memory.mode));
       record.set("layout", options_.save_layout);
       record.claim(runner.save);
@@ -126,12 +169,13 @@ class Evaluator {
     SequenceRunner sequences(network, dataset_.sequences, runner);
     auto results = sequences.run();
     failures_ = sequences.failures();
+    for (const std::string& warning : sequences.warnings())
+      std::fprintf(stderr, "warning: one sequence fewer ran at a time, as it got no tracker: %s\n", warning.c_str());
     if (sequences.resumed() > 0)
       std::printf("%zu sequences were complete in %s and were not run again\n", sequences.resumed(), options_.save.c_str());
-    const std::string tracker = options_.name.empty() ? options_.network.name() : options_.name;
     if (interrupted()) return {};
     // A sequence that failed is reported and left out; the others are still worth their scores.
-    return score(std::move(results), tracker, options_.skip_missing || !failures_.empty());
+    return score(std::move(results), name, options_.skip_missing || !failures_.empty());
   }
 
   ResultLayout result_layout() const {
@@ -178,6 +222,7 @@ class Evaluator {
   Protocol protocol_;
   Convention convention_;
   Dataset dataset_;
+  std::string dataset_fingerprint_;
   std::vector<std::string> failures_;
 };
 
@@ -195,6 +240,7 @@ int main(int argc, char** argv) {
       "evaluate");
   Options options;
   options.network.add_to(app);
+  app.get_option("--memory")->default_str("gated, or always under --protocol got10k");
   app.add_option("--results", options.results,
                  "Folder of result files, <sequence>.txt or the layouts of got-10k/toolkit and pytracking");
   app.add_option("--dataset", options.dataset, "Folder of the dataset")->required();
@@ -211,14 +257,17 @@ int main(int argc, char** argv) {
                  "Folder for the result files (boxes, times, scores), which also lets a stopped run go on");
   app.add_option("--save-layout", options.save_layout,
                  "toolkit (<sequence>.txt), got10k (<sequence>/<sequence>_001.txt) or pytracking (whole pixels, tabs)")
+      ->default_str("toolkit, or got10k under --protocol got10k")
       ->check(CLI::IsMember({"toolkit", "got10k", "pytracking"}));
   app.add_option("--report", options.report, "Folder for summary.json and report.html");
   app.add_option("--compare", options.compare, "Folders of other trackers' results, for the tables and plots");
   app.add_option("--name", options.name, "The tracker's name in tables and plots");
   app.add_option("--jobs", options.jobs, "Sequences at a time; 0: one for each thread. For honest times: 1")
-      ->check(CLI::NonNegativeNumber);
+      ->capture_default_str()
+      ->check(CLI::Range(0, 1'000'000));
   app.add_option("--film-strips", options.film_strips, "Sequences that get pictures in the report, the worst ones first")
-      ->capture_default_str();
+      ->capture_default_str()
+      ->check(CLI::Range(0, 1'000'000));
   app.add_flag("--skip-missing", options.skip_missing, "Leave sequences without a result file out of the scores");
   app.add_flag("--quiet", options.quiet, "No progress line");
   return program::run(app, argc, argv, [&] { return Evaluator(options)(); });

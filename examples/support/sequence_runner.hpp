@@ -69,7 +69,7 @@ class SequenceRunner {
       : network_(std::move(network)), sequences_(sequences), options_(std::move(options)), results_(sequences.size()) {}
 
   /// A result for each sequence; of those that failed or were interrupted one without runs. Longest sequences first, so that
-  /// no core waits for the last one.
+  /// no core waits for the last one. One tracker is enough: where there is no room for more, fewer sequences run at a time.
   std::vector<SequenceResult> run() {
     std::vector<std::size_t> order;
     std::int64_t frames = 0;
@@ -88,14 +88,19 @@ class SequenceRunner {
       return sequences_[a].frames.size() > sequences_[b].frames.size();
     });
     if (order.empty()) return std::move(results_);
+    // Made before the threads: whatever becomes of the others, this one takes sequences until there are none.
+    std::optional<Tracker> first = make_tracker(failures_);
+    if (!first) return std::move(results_);
 
     std::atomic<std::size_t> next{0}, ended{0}, workers_left{0};
     std::vector<std::thread> workers;
     const auto jobs = std::min(static_cast<std::size_t>(options_.jobs), order.size());
     workers_left = jobs;
     for (std::size_t w = 0; w < jobs; ++w)
-      workers.emplace_back([&] {
-        work(order, next, ended);
+      workers.emplace_back([&, w] {
+        std::optional<Tracker> another;
+        if (w > 0) another = make_tracker(warnings_);
+        if (w == 0 || another) work(w == 0 ? *first : *another, order, next, ended);
         --workers_left;
       });
     Progress progress(options_.quiet);
@@ -118,19 +123,31 @@ class SequenceRunner {
 
   /// Sequences that were found complete.
   std::size_t resumed() const { return resumed_; }
-  /// What went wrong, a line for each sequence that has no result.
+  /// What went wrong, a line for each sequence that has no result; one line for all where there could be no tracker.
   const std::vector<std::string>& failures() const { return failures_; }
+  /// Why fewer sequences than asked for ran at a time, a line for each tracker that could not be made beside the first.
+  const std::vector<std::string>& warnings() const { return warnings_; }
 
  private:
-  void work(const std::vector<std::size_t>& order, std::atomic<std::size_t>& next, std::atomic<std::size_t>& ended) {
-    std::optional<Tracker> tracker;
+  /// None where it cannot be made (a GPU without room for it): `complaints` then says why.
+  std::optional<Tracker> make_tracker(std::vector<std::string>& complaints) {
+    try {
+      return std::optional<Tracker>(std::in_place, network_, options_.tracker);
+    } catch (const std::exception& error) {
+      const std::lock_guard lock(mutex_);
+      complaints.push_back(error.what());
+      return std::nullopt;
+    }
+  }
+
+  void work(Tracker& tracker, const std::vector<std::size_t>& order, std::atomic<std::size_t>& next,
+            std::atomic<std::size_t>& ended) {
     for (std::size_t at; !interrupted() && (at = next++) < order.size(); ++ended) {
       const Sequence& sequence = sequences_[order[at]];
       try {
-        if (!tracker) tracker.emplace(network_, options_.tracker);
         if (sequence.frames.empty())
           fail(ErrorCode::format, sequence.name, ": expected pictures, got none beside ", sequence.annotation.string());
-        SequenceResult result = run_sequence(*tracker, sequence, frames_done_);
+        SequenceResult result = run_sequence(tracker, sequence, frames_done_);
         if (result.runs[0].size() < sequence.frames.size()) return;  // interrupted
         if (!options_.save.empty())
           write_result(options_.save, options_.layout, sequence.name, result.runs[0], result.seconds[0], result.confidences);
@@ -156,7 +173,7 @@ class SequenceRunner {
   std::atomic<std::int64_t> frames_done_{0};
   std::size_t resumed_ = 0;
   std::mutex mutex_;
-  std::vector<std::string> failures_;
+  std::vector<std::string> failures_, warnings_;
 };
 
 }  // namespace detrack::program

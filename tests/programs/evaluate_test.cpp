@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -9,6 +10,8 @@
 
 #include "detrack/image/stb.hpp"
 #include "detrack/model/weights_file.hpp"
+#include "detrack/track/model_network.hpp"
+#include "examples/support/sequence_runner.hpp"
 #include "tests/support/run_program.hpp"
 #include "tests/support/small_model.hpp"
 #include "tests/support/temporary_folder.hpp"
@@ -166,6 +169,115 @@ TEST_CASE("evaluate: the tracker's scores are kept, and count the same when they
   CHECK_FALSE(work.json("without/summary.json").contains("reliability"));
 }
 
+TEST_CASE("evaluate: a folder takes the results of one run over one dataset, and says what another one has otherwise") {
+  const DatasetWorkshop work;
+  const auto run = [&](const std::string& arguments) {
+    return work.evaluate("--weights w.safetensors --protocol otb --save results --dataset " + arguments);
+  };
+  REQUIRE(run("data --sequences walk").status == 0);
+  const auto refused = [&](const std::string& arguments, std::initializer_list<const char*> words) {
+    const std::string kept = work.text("results/walk.txt");
+    const Outcome outcome = run(arguments);
+    CAPTURE(outcome.output);
+    CHECK(outcome.status == 2);
+    CHECK(outcome.says("results/run.json: "));
+    for (const char* word : words) CHECK(outcome.says(word));
+    CHECK(work.text("results/walk.txt") == kept);
+  };
+
+  // Sequences of the same names and lengths, with other targets.
+  fs::copy(work.at("data"), work.at("twin"), fs::copy_options::recursive);
+  std::ofstream(work.at("twin/walk/groundtruth.txt")) << "9,11,14,14\n9,11,14,14\n9,11,14,14\n9,11,14,14\n9,11,14,14\n"
+                                                         "9,11,14,14\n9,11,14,14\n9,11,14,14\n9,11,14,14\n9,11,14,14\n";
+  refused("twin", {"dataset: expected \"2 sequences, 16 frames, ", " as in this run, got \"2 sequences, 16 frames, "});
+  refused("data --hold-after 0 --memory fixed", {"options: expected \"", "hold after 0", "hold after 2",
+                                                 "memory: expected \"fixed\" as in this run, got \"gated\""});
+
+  fs::rename(work.at("data"), work.at("moved"));  // the same data elsewhere, and more of its sequences
+  Outcome outcome = run("moved");
+  CHECK_MESSAGE(outcome.status == 0, outcome.output);
+  CHECK(outcome.says("1 sequences were complete"));
+
+  auto record = work.json("results/run.json");
+  record.erase("dataset");  // as records were once
+  std::ofstream(work.at("results/run.json")) << record.dump();
+  refused("moved", {"dataset: expected \"2 sequences", "got none"});
+  std::ofstream(work.at("results/run.json")) << "{\"network\": ";
+  refused("moved", {"damaged"});
+}
+
+TEST_CASE("evaluate: names that are not UTF-8 are no obstacle to going on") {
+  const DatasetWorkshop work;
+  fs::rename(work.at("w.safetensors"), work.at("w\xe9.safetensors"));
+  const std::string run = "--weights 'w\xe9.safetensors' --dataset data --protocol otb --save results";
+  Outcome outcome = work.evaluate(run);
+  CHECK_MESSAGE(outcome.status == 0, outcome.output);
+  outcome = work.evaluate(run);
+  CHECK_MESSAGE(outcome.status == 0, outcome.output);
+  CHECK(outcome.says("2 sequences were complete"));
+}
+
+TEST_CASE("evaluate: trackers whose folders have one name are told apart by the folders above") {
+  const DatasetWorkshop work;
+  for (const char* folder : {"here/a/boxes", "here/b/boxes", "there/b/boxes", "other"}) work.add_results(folder, 4, ",");
+  const auto names = [&](const std::string& arguments, std::initializer_list<const char*> expected) {
+    const Outcome outcome = work.evaluate("--dataset data --protocol otb " + arguments);
+    CAPTURE(outcome.output);
+    CHECK(outcome.status == 0);
+    for (const char* name : expected) CHECK(outcome.says("\n" + std::string(name) + " "));
+  };
+  names("--results here/a/boxes --compare here/b/boxes/ there/b/boxes other",
+        {"a/boxes", "here/b/boxes", "there/b/boxes", "other"});
+  names("--results here/a/boxes --name boxes --compare here/b/boxes", {"boxes", "b/boxes"});
+  names("--results here/a/boxes --compare other/", {"boxes", "other"});
+}
+
+TEST_CASE("evaluate: one sequence gets all threads, also if it is named twice") {
+  const DatasetWorkshop work;
+  const std::string run = "--weights w.safetensors --dataset data --protocol otb --threads 4 ";
+  CHECK(work.evaluate(run + "--sequences walk,walk").says("1 sequences of data (plain), 1 at a time with 4 threads each"));
+  CHECK(work.evaluate(run + "--jobs 3").says("2 sequences of data (plain), 2 at a time with 2 threads each"));
+}
+
+namespace {
+
+/// A network on a device with room for some of its runs only.
+class CrowdedNetwork : public Network {
+ public:
+  CrowdedNetwork(std::shared_ptr<const Network> network, int room) : network_(std::move(network)), room_(room) {}
+  const Config& config() const override { return network_->config(); }
+  std::unique_ptr<NetworkRun> make_run(const NetworkRunOptions& options) const override {
+    if (room_-- <= 0) fail(ErrorCode::out_of_memory, "device: no room");
+    return network_->make_run(options);
+  }
+
+ private:
+  std::shared_ptr<const Network> network_;
+  mutable std::atomic<int> room_;
+};
+
+}  // namespace
+
+TEST_CASE("evaluate: where there is no room for more trackers, those that there are take all sequences") {
+  const DatasetWorkshop work;
+  Sequence sequence;
+  for (int t = 1; t <= 6; ++t) sequence.frames.push_back(work.at("data/drive/img/00000" + std::to_string(t) + ".jpg"));
+  sequence.truth = {{8, 10, 16, 16}};
+  std::vector<Sequence> sequences(9, sequence);
+  for (std::size_t i = 0; i < sequences.size(); ++i) sequences[i].name = "s" + std::to_string(i);
+  const auto network = cpu_network(load_model<float>(work.at("w.safetensors")));
+  for (const int room : {0, 1, 3}) {
+    CAPTURE(room);
+    program::SequenceRunner runner(std::make_shared<CrowdedNetwork>(network, room), sequences,
+                                   {.tracker = {.threads = 1}, .jobs = 4, .quiet = true});
+    const auto results = runner.run();
+    REQUIRE(results.size() == sequences.size());
+    for (const SequenceResult& result : results) CHECK(result.runs.size() == (room > 0 ? 1 : 0));
+    CHECK(runner.failures().size() == (room > 0 ? 0 : 1));
+    CHECK(runner.warnings().size() == (room > 0 ? 4 - static_cast<std::size_t>(room) : 0));
+  }
+}
+
 TEST_CASE("evaluate: a sequence that cannot be read is named; the others are scored; status 2") {
   const DatasetWorkshop work;
   std::ofstream(work.at("data/walk/img/000005.jpg")) << "no picture";
@@ -198,10 +310,24 @@ TEST_CASE("evaluate: what cannot be used is named, status 2") {
   rejects(on_data + "--results good --layout wrong", {"plain"});
   rejects(on_data + "--results good --sequences nobody", {"nobody"});
   rejects("--results good --protocol otb", {"--dataset"});
+  rejects(on_data + "--results good --film-strips -1", {"--film-strips"});
+  rejects(on_data + "--results good --jobs -1", {"--jobs", "0 to 1000000"});
+  // Before anything is tracked, once, and without a claim on the folder.
+  std::ofstream(work.at("file")) << "no folder";
+  const std::string run = on_data + "--weights w.safetensors --save results ";
+  rejects(run + "--compare nobody", {"nobody: expected a folder of results"});
+  rejects(run + "--report file/report", {"file/report: cannot create the folder"});
+  rejects(on_data + "--weights w.safetensors --save file/results", {"file/results: cannot create the folder"});
+  rejects(run + "--threads -1", {"threads: expected"});
+  rejects(run + "--trajectory 9", {"trajectory: expected at most 3"});
+  rejects(run + "--read-block 13", {"evaluate: TrackerOptions: read_block: expected at most 2"});
+  CHECK_FALSE(fs::exists(work.at("results/run.json")));
   fs::remove(work.at("good/drive.txt"));
   rejects(on_data + "--results good", {"drive"});
   CHECK(work.evaluate(on_data + "--results good --skip-missing").status == 0);
   std::ofstream(work.at("good/drive.txt")) << "1,2,3\n";
   rejects(on_data + "--results good", {"drive.txt"});
-  CHECK(work.evaluate("--help").status == 0);
+  const Outcome help = work.evaluate("--help");
+  CHECK(help.status == 0);
+  for (const char* word : {"gated, or always", "toolkit, or got10k"}) CHECK(help.says(word));
 }

@@ -65,7 +65,7 @@ struct Dataset {
   }
 };
 
-/// Keeps the named sequences, in the order of `names`. Errors: argument (there is none of that name).
+/// Keeps the named sequences, each once, in the order of `names`. Errors: argument (there is none of that name).
 inline void keep_sequences(Dataset& dataset, std::span<const std::string> names) {
   std::vector<Sequence> kept;
   for (const std::string& name : names) {
@@ -73,7 +73,9 @@ inline void keep_sequences(Dataset& dataset, std::span<const std::string> names)
     if (!sequence)
       fail(ErrorCode::argument, dataset.root.string(), ": expected a sequence ", detail::in_quotes(name), " among ",
            dataset.sequences.size(), ", got none");
-    kept.push_back(*sequence);
+    // One may be named twice, by another of its names, too.
+    if (std::none_of(kept.begin(), kept.end(), [&](const Sequence& s) { return s.name == sequence->name; }))
+      kept.push_back(*sequence);
   }
   dataset.sequences = std::move(kept);
 }

@@ -90,10 +90,15 @@ inline std::string format_times(std::span<const double> seconds, ResultLayout la
 
 namespace detail {
 
-inline void write_text(const std::filesystem::path& path, const std::string& text) {
+/// With those above it, where they are not there. Errors: io.
+inline void make_folder(const std::filesystem::path& folder) {
   std::error_code reason;
-  std::filesystem::create_directories(path.parent_path(), reason);
-  if (reason) fail(ErrorCode::io, path.parent_path().string(), ": cannot create the folder: ", reason.message());
+  std::filesystem::create_directories(folder, reason);
+  if (reason) fail(ErrorCode::io, folder.string(), ": cannot create the folder: ", reason.message());
+}
+
+inline void write_text(const std::filesystem::path& path, const std::string& text) {
+  make_folder(path.parent_path());
   AtomicFile file(path);
   file.write(std::as_bytes(std::span(text)));
   file.commit();
@@ -113,8 +118,8 @@ inline void write_result(const std::filesystem::path& folder, ResultLayout layou
   detail::write_text(paths.boxes, text);
 }
 
-/// The run that write_result() left there, if it has a box for each of `frames` frames: a stopped evaluation goes on from
-/// there. Nothing where it is not there, of another length or damaged.
+/// Whether write_result() left a run there with a box for each of `frames` frames: a stopped evaluation goes on from there.
+/// No where it is not there, of another length or damaged.
 inline bool result_complete(const std::filesystem::path& folder, ResultLayout layout, const std::string& sequence,
                             std::size_t frames) {
   const auto path = result_paths(folder, layout, sequence).boxes;
