@@ -38,7 +38,7 @@ struct Options {
   bool resume = false, quiet = false;
 };
 
-/// The configuration file with the command line's changes.
+/// The configuration file with the command line's changes. Errors: io; format; argument; config, naming the file.
 TrainConfig read_config(const Options& options) {
   nlohmann::json json = read_json(options.config);
   if (!json.is_object()) fail(ErrorCode::config, options.config, ": expected a JSON object");
@@ -47,9 +47,16 @@ TrainConfig read_config(const Options& options) {
   if (!options.init.empty()) json["init"] = options.init;
   for (const std::string& text : options.data) set_data(json, text);
   for (const std::string& text : options.set) set_field(json, text);
+  std::string where = options.config;
+  if (!options.set.empty()) where += " with --set";
+  if (!options.model.empty()) where += " with --model";
   TrainConfig config;
-  read_fields(json, config, options.config);
-  validate(config.autoencoder_config(), config.model_config());  // before anything takes long
+  read_fields(json, config, where);
+  try {
+    validate(config.autoencoder_config(), config.model_config());  // before anything takes long
+  } catch (const Error& error) {
+    fail(error.code(), where, ": ", error.what());
+  }
   return config;
 }
 

@@ -60,8 +60,8 @@ class TrainWorkshop {
   }
 
   fs::path at(const std::string& name) const { return folder_ / name; }
-  std::string command(const std::string& arguments) const {
-    return std::string(DETRACK_TRAIN) + " --threads 2 --quiet --config " + at("config.json").string() +
+  std::string command(const std::string& arguments, const std::string& config = "config.json") const {
+    return std::string(DETRACK_TRAIN) + " --threads 2 --quiet --config " + at(config).string() +
            " --data videos=" + at("videos").string() + " --data boxed=" + at("boxed").string() + ",1.5 " + arguments;
   }
   /// Sends a signal once the run in folder `run` has written a checkpoint.
@@ -71,7 +71,9 @@ class TrainWorkshop {
                              " -nt " + mark + " ] && kill -0 $pid 2>/dev/null; do sleep 0.01; done; kill -" + signal +
                              " $pid; wait $pid");
   }
-  Outcome train(const std::string& arguments) const { return test::run_program(command(arguments)); }
+  Outcome train(const std::string& arguments, const std::string& config = "config.json") const {
+    return test::run_program(command(arguments, config));
+  }
   std::string out(const std::string& name) const { return " --out " + at(name).string(); }
 
   std::vector<nlohmann::json> metrics(const std::string& run) const {
@@ -273,7 +275,7 @@ TEST_CASE("train: what cannot be used is refused in words") {
     CHECK(outcome.says(words));
   };
   refused("--set optimizer.learning_rate=1", "learning_rate: expected a known field");
-  refused("--set optimizer.lr=fast", "lr: expected a number");
+  refused("--set optimizer.lr=fast", "config.json with --set: optimizer: lr: expected a number");
   refused("--set steps=0", "steps: expected a number in [1,");
   refused("--set =1", "--set: expected FIELD=VALUE");
   refused("--set loss.noise_target=some", "noise_target: expected one of layers, total");
@@ -289,6 +291,8 @@ TEST_CASE("train: what cannot be used is refused in words") {
           "only: expected videos");
   refused("--set data='[{\"name\":\"videos\",\"path\":\"" + w.at("videos").string() + "\",\"subset\":\"train\"}]'",
           "the layout plain has none");
+  refused("--set data='[{\"name\":\"videos\",\"path\":\"" + w.at("videos").string() + "\",\"only\":[\"run\"]}]'",
+          "data: videos: only: expected what names of its 2 videos begin with, got 'run'");
   fs::create_directories(w.at("bare/seq/img"));
   std::ofstream(w.at("bare/seq/groundtruth.txt")).close();
   w.save("bare/seq/img/1.jpg", 5);  // a broken annotation does not make its pictures unlabelled ones
@@ -304,6 +308,17 @@ TEST_CASE("train: what cannot be used is refused in words") {
   std::ofstream(w.at("broken.json")) << "{\"steps\": ";
   CHECK(test::run_program(std::string(DETRACK_TRAIN) + " --config " + w.at("broken.json").string() + w.out("x"))
             .says("broken.json: expected JSON"));
+  const auto says = [&](const std::string& json, const std::string& words) {
+    std::ofstream(w.at("shape.json")) << json;
+    const Outcome outcome = w.train(w.out("refused"), "shape.json");
+    INFO(json << "\n" << outcome.output);
+    CHECK(outcome.status == 2);
+    CHECK(outcome.says("shape.json: " + words));
+  };
+  says(R"({"data": 5})", "data: expected a list of objects, got 5");
+  says(R"({"data": {"a": 1}})", "data: expected a list of objects, got {");
+  says(R"({"data": [{"name": 5}]})", "data[0]: name: expected a string, got 5");
+  says(R"({"model": {"preset": 5}})", "model: preset: expected a string, got 5");
   const Outcome help = test::run_program(std::string(DETRACK_TRAIN) + " --help");
   CHECK(help.status == 0);
   CHECK(help.says("--resume"));
