@@ -177,6 +177,60 @@ TEST_CASE("train: a run that is killed and resumed ends with the bytes of the un
   for (std::size_t i = 0; i < got.size(); ++i) CHECK(got[i]["step"] == expected[i]["step"]);
 }
 
+TEST_CASE("train: a run touches no file of others, and none of another run") {
+  const TrainWorkshop w;
+  const std::string longer = "--set steps=3000 --set checkpoint_every=2 ";
+  const auto write = [&](const std::string& name) {
+    fs::create_directories(w.at(name).parent_path());
+    std::ofstream(w.at(name)) << "mine";
+  };
+  const auto refused = [&](const std::string& arguments, const std::string& words) {
+    const Outcome outcome = w.train(arguments);
+    INFO(arguments << "\n" << outcome.output);
+    CHECK(outcome.status == 2);
+    CHECK(outcome.says(words));
+  };
+  write("run/notes.tmp-1");
+  write("run/best.safetensors.tmp-old/deep");
+  fs::create_directories(w.at("run/last.ckpt.tmp-2"));
+  const Outcome busy = test::run_program(w.command(longer + w.out("run")) + " & pid=$!; while [ ! -e " +
+                                         w.at("run/last.ckpt").string() + " ] && kill -0 $pid; do sleep 0.01; done; " +
+                                         w.command(longer + "--resume" + w.out("run")) + "; kill -KILL $pid");
+  INFO(busy.output);
+  CHECK(busy.says("run: expected a folder that nobody trains in, got one in use"));
+  CHECK_FALSE(busy.says("resumed"));
+  write("run/last.ckpt.tmp-3");
+  const Outcome resumed = w.interrupted(longer + "--resume", "run", "INT");  // the lock went with its process
+  INFO(resumed.output);
+  CHECK(resumed.status == 130);
+  CHECK_FALSE(fs::exists(w.at("run/last.ckpt.tmp-3")));
+  for (const char* kept : {"run/notes.tmp-1", "run/best.safetensors.tmp-old/deep", "run/last.ckpt.tmp-2"})
+    CHECK(fs::exists(w.at(kept)));
+
+  refused("--resume" + w.out("mistyped"), "there is no checkpoint");
+  CHECK_FALSE(fs::exists(w.at("mistyped")));
+  write("file");
+  refused(w.out("file/run"), "file/run: cannot create the folder: Not a directory");
+  for (const std::string name : {"best.safetensors", "weights.safetensors", "metrics.jsonl", "config.json"}) {
+    write(name + ".d/" + name);
+    refused(w.out(name + ".d"), "expected a folder without files of another run, got one with " + name);
+    CHECK(test::read_text(w.at(name + ".d/" + name)) == "mine");
+  }
+  fs::create_directories(w.at("own"));
+  fs::copy_file(w.at("config.json"), w.at("own/config.json"));
+  CHECK(w.train(w.out("own"), "own/config.json").says("got one with config.json"));
+  CHECK(test::read_text(w.at("own/config.json")) == test::read_text(w.at("config.json")));
+
+  refused("--init " + w.at("none").string() + w.out("new"), "none: cannot open");
+  CHECK_FALSE(fs::exists(w.at("new/config.json")));
+  REQUIRE(w.train(w.out("new")).status == 0);
+  for (const auto& entry : fs::directory_iterator(w.at("new")))  // as if it had been killed before its first checkpoint
+    if (const auto name = entry.path().filename(); name != "config.json" && name != "metrics.jsonl")
+      fs::remove(entry.path());
+  refused("--set steps=7" + w.out("new"), "got one with config.json");
+  CHECK(w.train(w.out("new")).status == 0);
+}
+
 TEST_CASE("train: missing and damaged pictures are named, counted and replaced; the run is the same every time") {
   const TrainWorkshop w;
   fs::remove(w.at("videos/walk/img/101.jpg"));
