@@ -109,6 +109,11 @@ class Training {
       if (stop) return stopped();
     }
     progress_.end();
+    if (stage_->skipped() == stage_->steps_done()) {
+      report_problems();
+      fail(ErrorCode::numeric, "expected an update with a finite loss and gradient, got none in ", stage_->steps_done(),
+           " steps");
+    }
     save_weights(kWeights);
     report_problems();
     std::printf("%s\n", (out_ / kWeights).c_str());
@@ -136,6 +141,7 @@ class Training {
   // What a run leaves: what it was made for, and what says how it was made.
   static constexpr const char* kCostly[] = {kCheckpoint, kWeights, kBest, kBestCheckpoint};
   static constexpr const char* kNotes[] = {kConfig, kMetrics, kReport};
+  static constexpr std::int64_t kMostSkipped = 100;  ///< updates in a row
 
   void open_data() {
     std::vector<TrainingSource> sources;
@@ -268,8 +274,12 @@ class Training {
     if (!values.skipped.empty()) {
       progress_.end();
       std::fprintf(stderr, "step %lld skipped: %s\n", static_cast<long long>(values.step), values.skipped.c_str());
+      if (++skipped_in_row_ >= kMostSkipped)
+        fail(ErrorCode::numeric, "expected an update with a finite loss and gradient, got none in the last ",
+             skipped_in_row_, " steps");
       return;
     }
+    skipped_in_row_ = 0;
     sum_.loss.total += values.loss.total, sum_.loss.ce += values.loss.ce, sum_.loss.siou += values.loss.siou;
     sum_.loss.denoise += values.loss.denoise, sum_.mean_iou += values.mean_iou;
     sum_.gradient_norm += values.gradient_norm;
@@ -426,6 +436,7 @@ class Training {
   Dataset validation_;
   std::unique_ptr<TrainingStage> stage_;
   RunState state_;
+  std::int64_t skipped_in_row_ = 0;
   TrainingLog log_;
   Progress progress_;
   // Since begin_:

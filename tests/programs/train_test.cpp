@@ -1,10 +1,15 @@
 // The train program, run as people run it: from folders of pictures to weights, killed and resumed, with bad data.
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "detrack/image/stb.hpp"
@@ -229,6 +234,23 @@ TEST_CASE("train: a run touches no file of others, and none of another run") {
       fs::remove(entry.path());
   refused("--set steps=7" + w.out("new"), "got one with config.json");
   CHECK(w.train(w.out("new")).status == 0);
+}
+
+TEST_CASE("train: a run of nothing but skipped updates fails and leaves no weights") {
+  const TrainWorkshop w;
+  REQUIRE(w.train("--set steps=1" + w.out("pairs")).status == 0);
+  auto bytes = test::read_file(w.at("pairs/weights.safetensors"));
+  std::uint64_t header = 0;
+  std::memcpy(&header, bytes.data(), sizeof header);
+  std::fill(bytes.begin() + static_cast<std::ptrdiff_t>(sizeof header + header), bytes.end(), std::byte{0xff});  // NaN
+  test::write_file(w.at("nan.safetensors"), bytes);
+  for (const auto& [steps, got] : {std::pair{"6", "6 steps"}, {"150", "the last 100 steps"}}) {
+    const Outcome outcome = w.train("--init " + w.at("nan.safetensors").string() + " --set steps=" + steps + w.out(steps));
+    INFO(outcome.output);
+    CHECK(outcome.status == 2);
+    CHECK(outcome.says(std::string("expected an update with a finite loss and gradient, got none in ") + got));
+    CHECK_FALSE(fs::exists(w.at(steps + std::string("/weights.safetensors"))));
+  }
 }
 
 TEST_CASE("train: missing and damaged pictures are named, counted and replaced; the run is the same every time") {
