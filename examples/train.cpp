@@ -1,13 +1,19 @@
 // Trains a DeTrack: from a configuration file to weights that track, in a folder that a stopped run goes on from.
+#include <fcntl.h>
+#include <sys/file.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "detrack/eval/evaluate.hpp"
@@ -38,7 +44,7 @@ struct Options {
   bool resume = false, quiet = false;
 };
 
-/// The configuration file with the command line's changes.
+/// The configuration file with the command line's changes. Errors: io; format; argument; config, naming the file.
 TrainConfig read_config(const Options& options) {
   nlohmann::json json = read_json(options.config);
   if (!json.is_object()) fail(ErrorCode::config, options.config, ": expected a JSON object");
@@ -47,9 +53,16 @@ TrainConfig read_config(const Options& options) {
   if (!options.init.empty()) json["init"] = options.init;
   for (const std::string& text : options.data) set_data(json, text);
   for (const std::string& text : options.set) set_field(json, text);
+  std::string where = options.config;
+  if (!options.set.empty()) where += " with --set";
+  if (!options.model.empty()) where += " with --model";
   TrainConfig config;
-  read_fields(json, config, options.config);
-  validate(config.autoencoder_config(), config.model_config());  // before anything takes long
+  read_fields(json, config, where);
+  try {
+    validate(config.autoencoder_config(), config.model_config());  // before anything takes long
+  } catch (const Error& error) {
+    fail(error.code(), where, ": ", error.what());
+  }
   return config;
 }
 
@@ -72,8 +85,10 @@ class Training {
     if (options.resume) {
       stage_->load(out_ / kCheckpoint);
       std::printf("resumed at step %lld\n", static_cast<long long>(state_.step));
+    } else {
+      write_config();
     }
-    log_ = TrainingLog(out_ / "metrics.jsonl", stage_->steps_done());
+    log_ = TrainingLog(out_ / kMetrics, stage_->steps_done());
   }
 
   int operator()() {
@@ -94,6 +109,11 @@ class Training {
       if (stop) return stopped();
     }
     progress_.end();
+    if (stage_->skipped() == stage_->steps_done()) {
+      report_problems();
+      fail(ErrorCode::numeric, "expected an update with a finite loss and gradient, got none in ", stage_->steps_done(),
+           " steps");
+    }
     save_weights(kWeights);
     report_problems();
     std::printf("%s\n", (out_ / kWeights).c_str());
@@ -116,7 +136,12 @@ class Training {
     Clock::time_point since_ = Clock::now();
   };
   static constexpr const char *kCheckpoint = "last.ckpt", *kWeights = "weights.safetensors", *kBest = "best.safetensors",
-                              *kBestCheckpoint = "best.ckpt";
+                              *kBestCheckpoint = "best.ckpt", *kConfig = "config.json", *kMetrics = "metrics.jsonl",
+                              *kReport = "report.html", *kLock = ".lock";
+  // What a run leaves: what it was made for, and what says how it was made.
+  static constexpr const char* kCostly[] = {kCheckpoint, kWeights, kBest, kBestCheckpoint};
+  static constexpr const char* kNotes[] = {kConfig, kMetrics, kReport};
+  static constexpr std::int64_t kMostSkipped = 100;  ///< updates in a row
 
   void open_data() {
     std::vector<TrainingSource> sources;
@@ -138,18 +163,56 @@ class Training {
     if (!config_.validation.sequences.empty()) keep_sequences(validation_, config_.validation.sequences);
   }
 
+  /// Nobody else's files are touched, and a mistyped --resume makes no folder. Errors: argument; io.
   void prepare_folder() {
-    fs::create_directories(out_);
-    const bool begun = fs::exists(out_ / kCheckpoint);
-    if (begun && !options_.resume)
+    std::error_code reason;
+    if (options_.resume && !fs::exists(out_ / kCheckpoint, reason))
+      fail(ErrorCode::argument, "--resume: there is no checkpoint in ", options_.out);
+    fs::create_directories(out_, reason);
+    if (reason) fail(ErrorCode::io, "--out: ", options_.out, ": cannot create the folder: ", reason.message());
+    lock_folder();
+    if (options_.resume) return remove_leftovers();
+    if (fs::exists(out_ / kCheckpoint, reason))
       fail(ErrorCode::argument, "--out: ", options_.out,
            " holds a run already; go on with it by --resume, or choose another folder");
-    if (!begun && options_.resume) fail(ErrorCode::argument, "--resume: there is no checkpoint in ", options_.out);
-    for (const auto& entry : fs::directory_iterator(out_))  // what a killed run was writing
-      if (entry.path().filename().string().find(".tmp-") != std::string::npos) fs::remove(entry.path());
-    if (options_.resume) return;
-    AtomicFile file(out_ / "config.json");
-    const std::string text = write_fields(config_).dump(2) + "\n";
+    for (const char* name : kCostly) refuse(name);
+    if (read_text(out_ / kConfig) == config_text()) return;  // this run, killed before its first checkpoint
+    for (const char* name : kNotes) refuse(name);
+  }
+
+  /// Errors: argument, where the folder has that file.
+  void refuse(const char* name) const {
+    std::error_code ignored;
+    if (fs::exists(out_ / name, ignored))
+      fail(ErrorCode::argument, "--out: ", options_.out, ": expected a folder without files of another run, got one with ",
+           name, "; choose another folder");
+  }
+
+  /// Until this process ends, however it does.
+  void lock_folder() {
+    const fs::path path = out_ / kLock;
+    lock_.emplace(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666));
+    if (lock_->get() < 0) detrack::detail::fail_io(path, "cannot create", errno);
+    if (::flock(lock_->get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)  // some file systems have no locks
+      fail(ErrorCode::argument, "--out: ", options_.out, ": expected a folder that nobody trains in, got one in use");
+  }
+
+  /// Removes what a killed run was writing (AtomicFile); what cannot be removed does no harm.
+  void remove_leftovers() const {
+    std::error_code ignored;
+    for (const auto& entry : fs::directory_iterator(out_, ignored)) {
+      const std::string file = entry.path().filename().string();
+      const auto begins_it = [&](const char* name) { return file.starts_with(std::string(name) + ".tmp-"); };
+      const bool ours = std::ranges::any_of(kCostly, begins_it) || std::ranges::any_of(kNotes, begins_it);
+      if (ours && fs::is_regular_file(entry.symlink_status(ignored))) fs::remove(entry.path(), ignored);
+    }
+  }
+
+  std::string config_text() const { return write_fields(config_).dump(2) + "\n"; }
+
+  void write_config() const {
+    AtomicFile file(out_ / kConfig);
+    const std::string text = config_text();
     file.write(std::as_bytes(std::span(text)));
     file.commit();
   }
@@ -173,7 +236,7 @@ class Training {
     if (begun == now) return;
     const auto changes = nlohmann::json::diff(begun, now);
     fail(ErrorCode::config, options_.out, ": the run was begun with other options (",
-         changes.empty() ? "" : changes[0].value("path", ""), "); go on with those of ", (out_ / "config.json").string());
+         changes.empty() ? "" : changes[0].value("path", ""), "); go on with those of ", (out_ / kConfig).string());
   }
 
   bool validates() const { return !validation_.sequences.empty(); }
@@ -211,8 +274,12 @@ class Training {
     if (!values.skipped.empty()) {
       progress_.end();
       std::fprintf(stderr, "step %lld skipped: %s\n", static_cast<long long>(values.step), values.skipped.c_str());
+      if (++skipped_in_row_ >= kMostSkipped)
+        fail(ErrorCode::numeric, "expected an update with a finite loss and gradient, got none in the last ",
+             skipped_in_row_, " steps");
       return;
     }
+    skipped_in_row_ = 0;
     sum_.loss.total += values.loss.total, sum_.loss.ce += values.loss.ce, sum_.loss.siou += values.loss.siou;
     sum_.loss.denoise += values.loss.denoise, sum_.mean_iou += values.mean_iou;
     sum_.gradient_norm += values.gradient_norm;
@@ -325,7 +392,7 @@ class Training {
       report.sheet_png.assign(reinterpret_cast<const char*>(png.data()), png.size());
       report.sheet_legend = kCropSheetLegend;
     }
-    detrack::write_report(report, out_ / "report.html");
+    detrack::write_report(report, out_ / kReport);
   }
 
   void checkpoint() {
@@ -362,12 +429,14 @@ class Training {
   const Options& options_;
   TrainConfig config_;
   fs::path out_;
+  std::optional<detrack::detail::Descriptor> lock_;
   std::shared_ptr<std::vector<Pack>> packs_ = std::make_shared<std::vector<Pack>>();  ///< open before anything is read
   std::shared_ptr<ImageCache> images_;
   std::shared_ptr<const TrainingData> data_;
   Dataset validation_;
   std::unique_ptr<TrainingStage> stage_;
   RunState state_;
+  std::int64_t skipped_in_row_ = 0;
   TrainingLog log_;
   Progress progress_;
   // Since begin_:

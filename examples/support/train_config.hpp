@@ -103,7 +103,9 @@ struct TrainConfig {
   Config model_config() const {
     if (model.is_string()) return preset(model.get<std::string>());
     if (!model.contains("preset")) return config_from_json(model.dump());
-    auto json = nlohmann::json::parse(to_json(preset(model.value("preset", ""))));
+    const auto& name = model["preset"];
+    if (!name.is_string()) fail(ErrorCode::config, "model: preset: expected a string, got ", name.dump());
+    auto json = nlohmann::json::parse(to_json(preset(name.get<std::string>())));
     json.update(model);
     json.erase("preset");
     return config_from_json(json.dump());
@@ -139,8 +141,8 @@ inline void set_field(nlohmann::json& json, const std::string& assignment) {
   }
 }
 
-/// NAME=DIR or NAME=DIR,WEIGHT: where the data of that name are; a name that the file does not have is added.
-/// Errors: argument.
+/// NAME=DIR or NAME=DIR,WEIGHT: where the data of that name are; a name that the file does not have is added. What is wrong
+/// with the file's own data is read_fields()'s to say. Errors: argument.
 inline void set_data(nlohmann::json& json, const std::string& text) {
   const std::size_t equals = text.find('='), comma = text.rfind(',');
   if (equals == std::string::npos || equals == 0)
@@ -154,9 +156,10 @@ inline void set_data(nlohmann::json& json, const std::string& text) {
   }
   auto& list = json["data"];
   if (list.is_null()) list = nlohmann::json::array();
+  if (!list.is_array()) return;
   nlohmann::json* entry = nullptr;
   for (auto& one : list)
-    if (one.is_object() && one.value("name", "") == name) entry = &one;
+    if (one.is_object() && one.contains("name") && one["name"] == name) entry = &one;
   if (!entry) entry = &list.emplace_back(nlohmann::json{{"name", name}});
   (*entry)["path"] = path;
   if (weight.is_number()) (*entry)["weight"] = weight;

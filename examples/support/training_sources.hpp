@@ -13,6 +13,7 @@
 #include "detrack/data/open_still_images.hpp"
 #include "detrack/data/pack.hpp"
 #include "detrack/image/stb.hpp"
+#include "detrack/io/quoted.hpp"
 #include "detrack/train/training_data.hpp"
 #include "examples/support/train_config.hpp"
 
@@ -32,12 +33,19 @@ inline Image load_picture(const std::vector<Pack>& packs, const std::filesystem:
   return load_image(path);
 }
 
-/// Keeps the sequences whose names begin with one of `starts`.
-inline void keep_starting(std::vector<Sequence>& sequences, const std::vector<std::string>& starts) {
+/// Keeps the sequences whose names begin with one of `entry.only`, if it has any. Errors: argument (there is none).
+inline void keep_only(std::vector<Sequence>& sequences, const DataEntry& entry) {
+  if (entry.only.empty()) return;
+  const std::size_t all = sequences.size();
   std::erase_if(sequences, [&](const Sequence& sequence) {
-    return std::none_of(starts.begin(), starts.end(),
+    return std::none_of(entry.only.begin(), entry.only.end(),
                         [&](const std::string& start) { return sequence.name.starts_with(start); });
   });
+  if (!sequences.empty()) return;
+  std::string got;
+  for (const std::string& start : entry.only) got += (got.empty() ? "" : ", ") + detrack::detail::in_quotes(start);
+  fail(ErrorCode::argument, "data: ", entry.name, ": only: expected what names of its ", all, " videos begin with, got ",
+       got);
 }
 
 /// Videos of any layout; what is odd about them goes to stderr. Errors: argument; io; format.
@@ -60,7 +68,7 @@ inline TrainingSource open_pack(const DataEntry& entry, std::vector<Pack>& packs
          subset.empty() ? "no subset" : "'" + subset + "'", ", got '", entry.subset, "'");
   TrainingSource source{
       .name = entry.name, .weight = entry.weight, .sequences = pack.take_sequences(), .images = pack.take_images()};
-  if (!entry.only.empty()) keep_starting(source.sequences, entry.only);
+  keep_only(source.sequences, entry);
   return source;
 }
 
@@ -75,7 +83,7 @@ inline TrainingSource open_source(const DataEntry& entry, std::vector<Pack>& pac
     if (!entry.subset.empty() && (*layout == Layout::plain || *layout == Layout::otb || *layout == Layout::lasot))
       fail(ErrorCode::argument, "data: ", entry.name, ": subset: the layout ", to_string(*layout), " has none");
     source.sequences = open_videos(entry.path, layout, entry.subset).sequences;
-    if (!entry.only.empty()) keep_starting(source.sequences, entry.only);
+    keep_only(source.sequences, entry);
     return source;
   }
   if (!entry.only.empty())

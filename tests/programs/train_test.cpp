@@ -1,10 +1,15 @@
 // The train program, run as people run it: from folders of pictures to weights, killed and resumed, with bad data.
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "detrack/image/stb.hpp"
@@ -60,8 +65,8 @@ class TrainWorkshop {
   }
 
   fs::path at(const std::string& name) const { return folder_ / name; }
-  std::string command(const std::string& arguments) const {
-    return std::string(DETRACK_TRAIN) + " --threads 2 --quiet --config " + at("config.json").string() +
+  std::string command(const std::string& arguments, const std::string& config = "config.json") const {
+    return std::string(DETRACK_TRAIN) + " --threads 2 --quiet --config " + at(config).string() +
            " --data videos=" + at("videos").string() + " --data boxed=" + at("boxed").string() + ",1.5 " + arguments;
   }
   /// Sends a signal once the run in folder `run` has written a checkpoint.
@@ -71,7 +76,9 @@ class TrainWorkshop {
                              " -nt " + mark + " ] && kill -0 $pid 2>/dev/null; do sleep 0.01; done; kill -" + signal +
                              " $pid; wait $pid");
   }
-  Outcome train(const std::string& arguments) const { return test::run_program(command(arguments)); }
+  Outcome train(const std::string& arguments, const std::string& config = "config.json") const {
+    return test::run_program(command(arguments, config));
+  }
   std::string out(const std::string& name) const { return " --out " + at(name).string(); }
 
   std::vector<nlohmann::json> metrics(const std::string& run) const {
@@ -175,6 +182,77 @@ TEST_CASE("train: a run that is killed and resumed ends with the bytes of the un
   for (std::size_t i = 0; i < got.size(); ++i) CHECK(got[i]["step"] == expected[i]["step"]);
 }
 
+TEST_CASE("train: a run touches no file of others, and none of another run") {
+  const TrainWorkshop w;
+  const std::string longer = "--set steps=3000 --set checkpoint_every=2 ";
+  const auto write = [&](const std::string& name) {
+    fs::create_directories(w.at(name).parent_path());
+    std::ofstream(w.at(name)) << "mine";
+  };
+  const auto refused = [&](const std::string& arguments, const std::string& words) {
+    const Outcome outcome = w.train(arguments);
+    INFO(arguments << "\n" << outcome.output);
+    CHECK(outcome.status == 2);
+    CHECK(outcome.says(words));
+  };
+  write("run/notes.tmp-1");
+  write("run/best.safetensors.tmp-old/deep");
+  fs::create_directories(w.at("run/last.ckpt.tmp-2"));
+  const Outcome busy = test::run_program(w.command(longer + w.out("run")) + " & pid=$!; while [ ! -e " +
+                                         w.at("run/last.ckpt").string() + " ] && kill -0 $pid; do sleep 0.01; done; " +
+                                         w.command(longer + "--resume" + w.out("run")) + "; kill -KILL $pid");
+  INFO(busy.output);
+  CHECK(busy.says("run: expected a folder that nobody trains in, got one in use"));
+  CHECK_FALSE(busy.says("resumed"));
+  write("run/last.ckpt.tmp-3");
+  const Outcome resumed = w.interrupted(longer + "--resume", "run", "INT");  // the lock went with its process
+  INFO(resumed.output);
+  CHECK(resumed.status == 130);
+  CHECK_FALSE(fs::exists(w.at("run/last.ckpt.tmp-3")));
+  for (const char* kept : {"run/notes.tmp-1", "run/best.safetensors.tmp-old/deep", "run/last.ckpt.tmp-2"})
+    CHECK(fs::exists(w.at(kept)));
+
+  refused("--resume" + w.out("mistyped"), "there is no checkpoint");
+  CHECK_FALSE(fs::exists(w.at("mistyped")));
+  write("file");
+  refused(w.out("file/run"), "file/run: cannot create the folder: Not a directory");
+  for (const std::string name : {"best.safetensors", "weights.safetensors", "metrics.jsonl", "config.json"}) {
+    write(name + ".d/" + name);
+    refused(w.out(name + ".d"), "expected a folder without files of another run, got one with " + name);
+    CHECK(test::read_text(w.at(name + ".d/" + name)) == "mine");
+  }
+  fs::create_directories(w.at("own"));
+  fs::copy_file(w.at("config.json"), w.at("own/config.json"));
+  CHECK(w.train(w.out("own"), "own/config.json").says("got one with config.json"));
+  CHECK(test::read_text(w.at("own/config.json")) == test::read_text(w.at("config.json")));
+
+  refused("--init " + w.at("none").string() + w.out("new"), "none: cannot open");
+  CHECK_FALSE(fs::exists(w.at("new/config.json")));
+  REQUIRE(w.train(w.out("new")).status == 0);
+  for (const auto& entry : fs::directory_iterator(w.at("new")))  // as if it had been killed before its first checkpoint
+    if (const auto name = entry.path().filename(); name != "config.json" && name != "metrics.jsonl")
+      fs::remove(entry.path());
+  refused("--set steps=7" + w.out("new"), "got one with config.json");
+  CHECK(w.train(w.out("new")).status == 0);
+}
+
+TEST_CASE("train: a run of nothing but skipped updates fails and leaves no weights") {
+  const TrainWorkshop w;
+  REQUIRE(w.train("--set steps=1" + w.out("pairs")).status == 0);
+  auto bytes = test::read_file(w.at("pairs/weights.safetensors"));
+  std::uint64_t header = 0;
+  std::memcpy(&header, bytes.data(), sizeof header);
+  std::fill(bytes.begin() + static_cast<std::ptrdiff_t>(sizeof header + header), bytes.end(), std::byte{0xff});  // NaN
+  test::write_file(w.at("nan.safetensors"), bytes);
+  for (const auto& [steps, got] : {std::pair{"6", "6 steps"}, {"150", "the last 100 steps"}}) {
+    const Outcome outcome = w.train("--init " + w.at("nan.safetensors").string() + " --set steps=" + steps + w.out(steps));
+    INFO(outcome.output);
+    CHECK(outcome.status == 2);
+    CHECK(outcome.says(std::string("expected an update with a finite loss and gradient, got none in ") + got));
+    CHECK_FALSE(fs::exists(w.at(steps + std::string("/weights.safetensors"))));
+  }
+}
+
 TEST_CASE("train: missing and damaged pictures are named, counted and replaced; the run is the same every time") {
   const TrainWorkshop w;
   fs::remove(w.at("videos/walk/img/101.jpg"));
@@ -273,7 +351,7 @@ TEST_CASE("train: what cannot be used is refused in words") {
     CHECK(outcome.says(words));
   };
   refused("--set optimizer.learning_rate=1", "learning_rate: expected a known field");
-  refused("--set optimizer.lr=fast", "lr: expected a number");
+  refused("--set optimizer.lr=fast", "config.json with --set: optimizer: lr: expected a number");
   refused("--set steps=0", "steps: expected a number in [1,");
   refused("--set =1", "--set: expected FIELD=VALUE");
   refused("--set loss.noise_target=some", "noise_target: expected one of layers, total");
@@ -289,6 +367,8 @@ TEST_CASE("train: what cannot be used is refused in words") {
           "only: expected videos");
   refused("--set data='[{\"name\":\"videos\",\"path\":\"" + w.at("videos").string() + "\",\"subset\":\"train\"}]'",
           "the layout plain has none");
+  refused("--set data='[{\"name\":\"videos\",\"path\":\"" + w.at("videos").string() + "\",\"only\":[\"run\"]}]'",
+          "data: videos: only: expected what names of its 2 videos begin with, got 'run'");
   fs::create_directories(w.at("bare/seq/img"));
   std::ofstream(w.at("bare/seq/groundtruth.txt")).close();
   w.save("bare/seq/img/1.jpg", 5);  // a broken annotation does not make its pictures unlabelled ones
@@ -304,6 +384,17 @@ TEST_CASE("train: what cannot be used is refused in words") {
   std::ofstream(w.at("broken.json")) << "{\"steps\": ";
   CHECK(test::run_program(std::string(DETRACK_TRAIN) + " --config " + w.at("broken.json").string() + w.out("x"))
             .says("broken.json: expected JSON"));
+  const auto says = [&](const std::string& json, const std::string& words) {
+    std::ofstream(w.at("shape.json")) << json;
+    const Outcome outcome = w.train(w.out("refused"), "shape.json");
+    INFO(json << "\n" << outcome.output);
+    CHECK(outcome.status == 2);
+    CHECK(outcome.says("shape.json: " + words));
+  };
+  says(R"({"data": 5})", "data: expected a list of objects, got 5");
+  says(R"({"data": {"a": 1}})", "data: expected a list of objects, got {");
+  says(R"({"data": [{"name": 5}]})", "data[0]: name: expected a string, got 5");
+  says(R"({"model": {"preset": 5}})", "model: preset: expected a string, got 5");
   const Outcome help = test::run_program(std::string(DETRACK_TRAIN) + " --help");
   CHECK(help.status == 0);
   CHECK(help.says("--resume"));
