@@ -1,19 +1,13 @@
 // Trains a DeTrack: from a configuration file to weights that track, in a folder that a stopped run goes on from.
-#include <fcntl.h>
-#include <sys/file.h>
-
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
-#include <system_error>
 #include <vector>
 
 #include "detrack/eval/evaluate.hpp"
@@ -22,6 +16,7 @@
 #include "examples/support/crop_sheet.hpp"
 #include "examples/support/program.hpp"
 #include "examples/support/progress.hpp"
+#include "examples/support/run_folder.hpp"
 #include "examples/support/sequence_runner.hpp"
 #include "examples/support/train_config.hpp"
 #include "examples/support/training_log.hpp"
@@ -71,24 +66,24 @@ class Training {
   Training(const Options& options, TrainConfig config)
       : options_(options),
         config_(std::move(config)),
-        out_(options.out),
+        folder_(options.out),
         images_(std::make_shared<ImageCache>([packs = packs_](const fs::path& path) { return load_picture(*packs, path); },
                                              static_cast<std::size_t>(config_.loader.cache_mb) << 20)),
         progress_(options.quiet) {
     open_data();
-    prepare_folder();
+    folder_.claim(options.resume, config_text());
     if (options.resume) {
-      state_ = read_run_state(out_ / kCheckpoint);
+      state_ = read_run_state(folder_ / RunFolder::kCheckpoint);
       check_options();
     }
     stage_ = make_stage(config_, data_, images_, options.device);
     if (options.resume) {
-      stage_->load(out_ / kCheckpoint);
+      stage_->load(folder_ / RunFolder::kCheckpoint);
       std::printf("resumed at step %lld\n", static_cast<long long>(state_.step));
     } else {
       write_config();
     }
-    log_ = TrainingLog(out_ / kMetrics, stage_->steps_done());
+    log_ = TrainingLog(folder_ / RunFolder::kMetrics, stage_->steps_done());
   }
 
   int operator()() {
@@ -114,9 +109,9 @@ class Training {
       fail(ErrorCode::numeric, "expected an update with a finite loss and gradient, got none in ", stage_->steps_done(),
            " steps");
     }
-    save_weights(kWeights);
+    save_weights(RunFolder::kWeights);
     report_problems();
-    std::printf("%s\n", (out_ / kWeights).c_str());
+    std::printf("%s\n", (folder_ / RunFolder::kWeights).c_str());
     return kOk;
   }
 
@@ -135,12 +130,6 @@ class Training {
     Training& training_;
     Clock::time_point since_ = Clock::now();
   };
-  static constexpr const char *kCheckpoint = "last.ckpt", *kWeights = "weights.safetensors", *kBest = "best.safetensors",
-                              *kBestCheckpoint = "best.ckpt", *kConfig = "config.json", *kMetrics = "metrics.jsonl",
-                              *kReport = "report.html", *kLock = ".lock";
-  // What a run leaves: what it was made for, and what says how it was made.
-  static constexpr const char* kCostly[] = {kCheckpoint, kWeights, kBest, kBestCheckpoint};
-  static constexpr const char* kNotes[] = {kConfig, kMetrics, kReport};
   static constexpr std::int64_t kMostSkipped = 100;  ///< updates in a row
 
   void open_data() {
@@ -163,55 +152,10 @@ class Training {
     if (!config_.validation.sequences.empty()) keep_sequences(validation_, config_.validation.sequences);
   }
 
-  /// Nobody else's files are touched, and a mistyped --resume makes no folder. Errors: argument; io.
-  void prepare_folder() {
-    std::error_code reason;
-    if (options_.resume && !fs::exists(out_ / kCheckpoint, reason))
-      fail(ErrorCode::argument, "--resume: there is no checkpoint in ", options_.out);
-    fs::create_directories(out_, reason);
-    if (reason) fail(ErrorCode::io, "--out: ", options_.out, ": cannot create the folder: ", reason.message());
-    lock_folder();
-    if (options_.resume) return remove_leftovers();
-    if (fs::exists(out_ / kCheckpoint, reason))
-      fail(ErrorCode::argument, "--out: ", options_.out,
-           " holds a run already; go on with it by --resume, or choose another folder");
-    for (const char* name : kCostly) refuse(name);
-    if (read_text(out_ / kConfig) == config_text()) return;  // this run, killed before its first checkpoint
-    for (const char* name : kNotes) refuse(name);
-  }
-
-  /// Errors: argument, where the folder has that file.
-  void refuse(const char* name) const {
-    std::error_code ignored;
-    if (fs::exists(out_ / name, ignored))
-      fail(ErrorCode::argument, "--out: ", options_.out, ": expected a folder without files of another run, got one with ",
-           name, "; choose another folder");
-  }
-
-  /// Until this process ends, however it does.
-  void lock_folder() {
-    const fs::path path = out_ / kLock;
-    lock_.emplace(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666));
-    if (lock_->get() < 0) detrack::detail::fail_io(path, "cannot create", errno);
-    if (::flock(lock_->get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)  // some file systems have no locks
-      fail(ErrorCode::argument, "--out: ", options_.out, ": expected a folder that nobody trains in, got one in use");
-  }
-
-  /// Removes what a killed run was writing (AtomicFile); what cannot be removed does no harm.
-  void remove_leftovers() const {
-    std::error_code ignored;
-    for (const auto& entry : fs::directory_iterator(out_, ignored)) {
-      const std::string file = entry.path().filename().string();
-      const auto begins_it = [&](const char* name) { return file.starts_with(std::string(name) + ".tmp-"); };
-      const bool ours = std::ranges::any_of(kCostly, begins_it) || std::ranges::any_of(kNotes, begins_it);
-      if (ours && fs::is_regular_file(entry.symlink_status(ignored))) fs::remove(entry.path(), ignored);
-    }
-  }
-
   std::string config_text() const { return write_fields(config_).dump(2) + "\n"; }
 
   void write_config() const {
-    AtomicFile file(out_ / kConfig);
+    AtomicFile file(folder_ / RunFolder::kConfig);
     const std::string text = config_text();
     file.write(std::as_bytes(std::span(text)));
     file.commit();
@@ -236,7 +180,8 @@ class Training {
     if (begun == now) return;
     const auto changes = nlohmann::json::diff(begun, now);
     fail(ErrorCode::config, options_.out, ": the run was begun with other options (",
-         changes.empty() ? "" : changes[0].value("path", ""), "); go on with those of ", (out_ / kConfig).string());
+         changes.empty() ? "" : changes[0].value("path", ""), "); go on with those of ",
+         (folder_ / RunFolder::kConfig).string());
   }
 
   bool validates() const { return !validation_.sequences.empty(); }
@@ -370,9 +315,9 @@ class Training {
     if (!best) return;
     state_.best_score = scores.auc;
     state_.best_step = stage_->steps_done();
-    save_weights(kBest);
+    save_weights(RunFolder::kBest);
     state_.options = options_text();
-    stage_->save(out_ / kBestCheckpoint, state_);
+    stage_->save(folder_ / RunFolder::kBestCheckpoint, state_);
   }
 
   void write_report() {
@@ -392,13 +337,13 @@ class Training {
       report.sheet_png.assign(reinterpret_cast<const char*>(png.data()), png.size());
       report.sheet_legend = kCropSheetLegend;
     }
-    detrack::write_report(report, out_ / kReport);
+    detrack::write_report(report, folder_ / RunFolder::kReport);
   }
 
   void checkpoint() {
     const Pause pause(*this);
     state_.options = options_text();
-    stage_->save(out_ / kCheckpoint, state_);
+    stage_->save(folder_ / RunFolder::kCheckpoint, state_);
     write_report();
   }
 
@@ -406,9 +351,9 @@ class Training {
     nlohmann::ordered_json about = write_fields(config_.train);
     for (const DataEntry& entry : config_.data)
       about["data"][entry.name] = entry.weight;  // paths are nobody else's business
-    stage_->save_weights(out_ / name, {{"detrack.training", about.dump()},
-                                       {"detrack.training.step", std::to_string(stage_->steps_done())},
-                                       {"detrack.training.samples", std::to_string(state_.samples)}});
+    stage_->save_weights(folder_ / name, {{"detrack.training", about.dump()},
+                                          {"detrack.training.step", std::to_string(stage_->steps_done())},
+                                          {"detrack.training.samples", std::to_string(state_.samples)}});
   }
 
   int stopped() {
@@ -428,8 +373,7 @@ class Training {
 
   const Options& options_;
   TrainConfig config_;
-  fs::path out_;
-  std::optional<detrack::detail::Descriptor> lock_;
+  RunFolder folder_;
   std::shared_ptr<std::vector<Pack>> packs_ = std::make_shared<std::vector<Pack>>();  ///< open before anything is read
   std::shared_ptr<ImageCache> images_;
   std::shared_ptr<const TrainingData> data_;
