@@ -72,13 +72,6 @@ class Run {
     tracker.denoising_steps = options.show_denoising;
     targets_.emplace(network_, tracker);
     source_ = options.source.open();
-    if (!options.render.empty() || !options.contact_sheet.empty())
-      renderer_ = std::make_unique<Renderer>(RenderOptions{
-          .video = options.render,
-          .contact_sheet = options.contact_sheet,
-          .tiles = options.tiles,
-          .frame_rate = source_->frame_rate() > 0 ? source_->frame_rate() : 25,
-          .title = std::filesystem::path(source_->name()).filename().string() + ", " + options.network.name()});
   }
 
   int operator()() {
@@ -118,7 +111,8 @@ class Run {
       results.push_back({.box = boxes_[i], .score = 1, .iou = 1});
       results.back().timings.update = seconds_since(begin);
     }
-    // Only now: a box that is refused must not empty the files of an earlier run.
+    // Only now, and emptied when all are open: what is refused must not cost the files of an earlier run.
+    if (!options_.render.empty() || !options_.contact_sheet.empty()) open_renderer(frame.image);
     const auto open = [&](const std::string& path, std::size_t i) { return numbered(path, i, boxes_.size()); };
     for (std::size_t i = 0; i < boxes_.size(); ++i) {
       Outputs& files = outputs_.emplace_back();
@@ -131,6 +125,16 @@ class Run {
                                                        {"first_box", program::to_json(boxes_[i])}});
     }
     take(frame, results);
+  }
+
+  void open_renderer(const ImageView& frame) {
+    renderer_ = std::make_unique<Renderer>(
+        RenderOptions{.video = options_.render,
+                      .contact_sheet = options_.contact_sheet,
+                      .tiles = options_.tiles,
+                      .frame_rate = source_->frame_rate() > 0 ? source_->frame_rate() : 25,
+                      .title = std::filesystem::path(source_->name()).filename().string() + ", " + options_.network.name()},
+        frame.width(), frame.height());
   }
 
   bool more() const { return !interrupted() && (options_.source.count() == 0 || frames_ < options_.source.count()); }
