@@ -32,6 +32,41 @@ struct Options {
   bool show_denoising = false, quiet = false;
 };
 
+/// A file or folder that is written, the option that names it, and what it holds.
+struct Output {
+  const char *option, *what;
+  std::filesystem::path path;
+};
+
+std::vector<Output> outputs_of(const Options& options) {
+  std::vector<Output> outputs;
+  const auto add = [&](const char* option, const char* what, const std::string& path, std::size_t targets) {
+    for (std::size_t i = 0; i < targets && !path.empty(); ++i) outputs.push_back({option, what, numbered(path, i, targets)});
+  };
+  add("--out", "boxes", options.out, options.boxes.size());
+  add("--times", "times", options.times, options.boxes.size());
+  add("--json", "results", options.json, options.boxes.size());
+  add("--render", "pictures", options.render, 1);
+  add("--contact-sheet", "contact sheet", options.contact_sheet, 1);
+  return outputs;
+}
+
+/// Before anything is opened: no output may replace what is read, or another output. Errors: argument.
+void check_outputs(const std::vector<Output>& outputs, const SourceOptions& source,
+                   const std::vector<std::string>& weights) {
+  for (auto at = outputs.begin(); at != outputs.end(); ++at) {
+    const auto reject = [&](const std::string& other) {
+      fail(ErrorCode::argument, at->option, ": expected another place than that of ", other, ", got ", at->path.string());
+    };
+    if (source.reads(at->path) || source.reads(at->path / "000000.jpg"))  // --render may be a folder of pictures
+      reject("the frames that are read");
+    for (const std::string& path : weights)
+      if (same_file(at->path, path)) reject("--weights");
+    for (auto earlier = outputs.begin(); earlier != at; ++earlier)
+      if (same_file(at->path, earlier->path)) reject(earlier->option);
+  }
+}
+
 double seconds_since(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();
 }
@@ -39,6 +74,7 @@ double seconds_since(Clock::time_point begin) {
 /// The first frame with a grid on it, from which a person reads the box.
 int select_box(const Options& options) {
   const auto source = options.source.open();
+  if (interrupted()) return kInterrupted;
   save_image(options.select, pixel_grid(options.source.first_of(*source).image));
   std::printf(
       "%s: frame %lld with a grid, labelled in pixels. Read off the target's left, top, width and height, then run\n"
@@ -72,19 +108,13 @@ class Run {
     tracker.denoising_steps = options.show_denoising;
     targets_.emplace(network_, tracker);
     source_ = options.source.open();
-    if (!options.render.empty() || !options.contact_sheet.empty())
-      renderer_ = std::make_unique<Renderer>(RenderOptions{
-          .video = options.render,
-          .contact_sheet = options.contact_sheet,
-          .tiles = options.tiles,
-          .frame_rate = source_->frame_rate() > 0 ? source_->frame_rate() : 25,
-          .title = std::filesystem::path(source_->name()).filename().string() + ", " + options.network.name()});
   }
 
   int operator()() {
     begin_ = Clock::now();
     try {
       first_frame();
+      if (frames_ == 0) return kInterrupted;
       if (more()) {
         track_frames(*targets_, *source_, [&](const TrackProgress& at) {
           take(at.frame, at.results);
@@ -109,6 +139,7 @@ class Run {
   }
 
  private:
+  /// Leaves frames_ at 0 if interrupted() before any file is opened.
   void first_frame() {
     const Frame frame = options_.source.first_of(*source_);
     std::vector<TrackResult> results;
@@ -118,7 +149,9 @@ class Run {
       results.push_back({.box = boxes_[i], .score = 1, .iou = 1});
       results.back().timings.update = seconds_since(begin);
     }
-    // Only now: a box that is refused must not empty the files of an earlier run.
+    if (interrupted()) return;
+    // Only now, and emptied when all are open: what is refused must not cost the files of an earlier run.
+    if (!options_.render.empty() || !options_.contact_sheet.empty()) open_renderer(frame.image);
     const auto open = [&](const std::string& path, std::size_t i) { return numbered(path, i, boxes_.size()); };
     for (std::size_t i = 0; i < boxes_.size(); ++i) {
       Outputs& files = outputs_.emplace_back();
@@ -131,6 +164,16 @@ class Run {
                                                        {"first_box", program::to_json(boxes_[i])}});
     }
     take(frame, results);
+  }
+
+  void open_renderer(const ImageView& frame) {
+    renderer_ = std::make_unique<Renderer>(
+        RenderOptions{.video = options_.render,
+                      .contact_sheet = options_.contact_sheet,
+                      .tiles = options_.tiles,
+                      .frame_rate = source_->frame_rate() > 0 ? source_->frame_rate() : 25,
+                      .title = std::filesystem::path(source_->name()).filename().string() + ", " + options_.network.name()},
+        frame.width(), frame.height());
   }
 
   bool more() const { return !interrupted() && (options_.source.count() == 0 || frames_ < options_.source.count()); }
@@ -184,12 +227,7 @@ class Run {
       std::printf("  end to end  %8.2f ms mean,%40.1f frames/s (decoding, update, output)\n",
                   1e3 * seconds / static_cast<double>(frames_), static_cast<double>(frames_) / seconds);
     }
-    for (const auto& [what, path] : {std::pair{"boxes", options_.out},
-                                     {"times", options_.times},
-                                     {"results", options_.json},
-                                     {"pictures", options_.render},
-                                     {"contact sheet", options_.contact_sheet}})
-      if (!path.empty()) std::printf("  %s: %s\n", what, path.c_str());
+    for (const Output& output : outputs_of(options_)) std::printf("  %s: %s\n", output.what, output.path.c_str());
   }
 
   const Options& options_;
@@ -227,18 +265,27 @@ int main(int argc, char** argv) {
       ->expected(0, 1)
       ->default_str("select.png");
   app.add_option("--out", options.out,
-                 "Boxes, a line x,y,w,h for each frame; boxes.1.txt, ... where there are several targets");
-  app.add_option("--times", options.times, "Seconds of update, a line for each frame (of init for the first)");
-  app.add_option("--json", options.json, "Box, score, IoU, state and timings of each frame");
-  app.add_option("--render", options.render, "Frames with the boxes: a video (out.mp4), or a folder of pictures");
-  app.add_option("--contact-sheet", options.contact_sheet, "One picture (PNG or JPEG) of frames from the whole run");
+                 "Boxes, a line x,y,w,h for each frame; boxes.1.txt, ... where there are several targets")
+      ->check(not_empty());
+  app.add_option("--times", options.times, "Seconds of update, a line for each frame (of init for the first)")
+      ->check(not_empty());
+  app.add_option("--json", options.json, "Box, score, IoU, state and timings of each frame")->check(not_empty());
+  app.add_option("--render", options.render, "Frames with the boxes: a video (out.mp4), or a folder of pictures")
+      ->check(not_empty());
+  app.add_option("--contact-sheet", options.contact_sheet, "One picture (PNG or JPEG) of frames from the whole run")
+      ->check(not_empty());
   app.add_option("--tiles", options.tiles, "Frames on the contact sheet")->check(CLI::Range(2, 400))->capture_default_str();
   app.add_flag("--show-denoising", options.show_denoising,
                "Draw the box read out after each block, dark to light, under the final one");
   app.add_flag("--quiet", options.quiet, "No progress line");
   return run(app, argc, argv, [&] {
-    if (app.count("--select") > 0) return select_box(options);
+    const auto& weights = app.get_option("--weights")->results();
+    if (app.count("--select") > 0) {
+      check_outputs({{"--select", "grid", options.select}}, options.source, weights);
+      return select_box(options);
+    }
     if (options.boxes.empty()) fail(ErrorCode::argument, "--box: expected x,y,w,h (--select helps to find it), got none");
+    check_outputs(outputs_of(options), options.source, weights);
     return Run(options)();
   });
 }

@@ -28,7 +28,8 @@ void NetworkOptions::add_to(CLI::App& app) {
   app.add_option("--score-gate", tracker_.visual_memory.min_score, "The same for the softmax score")
       ->capture_default_str()
       ->check(CLI::Range(0.0, 1.0));
-  app.add_option("--trajectory", trajectory_, "Previous boxes given to the network; by default what it was trained for");
+  app.add_option("--trajectory", trajectory_, "Previous boxes given to the network; by default what it was trained for")
+      ->check(CLI::Range(0, 1024));
   app.add_option("--min-score", tracker_.confidence.min_score, "Softmax score below which the target counts as uncertain")
       ->capture_default_str()
       ->check(CLI::Range(0.0, 1.0));

@@ -10,6 +10,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -19,6 +20,7 @@
 #include "detrack/image/frame_source.hpp"
 #include "detrack/image/resize.hpp"
 #include "detrack/image/stb.hpp"
+#include "detrack/io/atomic_file.hpp"
 #include "detrack/video/writer.hpp"
 #include "examples/support/overlay.hpp"
 
@@ -34,7 +36,12 @@ struct RenderOptions {
 
 class Renderer {
  public:
-  explicit Renderer(RenderOptions options) : options_(std::move(options)), thread_([this] { work(); }) {}
+  /// For frames of one size. Whatever would keep the files from being written shows here, not after hours of tracking.
+  /// Errors: argument, io.
+  Renderer(RenderOptions options, std::int64_t width, std::int64_t height) : options_(std::move(options)) {
+    open(width, height);
+    thread_ = std::thread([this] { work(); });
+  }
   ~Renderer() { stop(); }
   Renderer(const Renderer&) = delete;
   Renderer& operator=(const Renderer&) = delete;
@@ -92,6 +99,24 @@ class Renderer {
     if (thread_.joinable()) thread_.join();
   }
 
+  void open(std::int64_t width, std::int64_t height) {
+    if (!options_.contact_sheet.empty()) {
+      const std::string extension = detrack::detail::lower_case(options_.contact_sheet.extension().string());
+      if (extension != ".png" && extension != ".jpg" && extension != ".jpeg")
+        fail(ErrorCode::argument, "--contact-sheet: expected a name that ends in .png, .jpg or .jpeg, got ",
+             options_.contact_sheet.string());
+      const AtomicFile possible(options_.contact_sheet);  // removed again: the sheet comes last
+    }
+    if (options_.video.empty()) return;
+    if (options_.video.has_extension()) {
+      writer_ = std::make_unique<VideoWriter>(options_.video, width, height, options_.frame_rate);
+      return;
+    }
+    std::error_code reason;  // told by the file, too
+    std::filesystem::create_directories(options_.video, reason);
+    const AtomicFile possible(options_.video / "000000.jpg");
+  }
+
   void work() {
     for (;;) {
       std::optional<Item> item;
@@ -117,20 +142,17 @@ class Renderer {
   void draw(Item& item) {
     const std::int64_t number = frames_++;
     if (!options_.contact_sheet.empty() && number % every_ == 0) add_tile(number, item);
-    write(number, item);
+    write(item);
     if (!options_.contact_sheet.empty()) last_ = std::move(item);
   }
 
-  void write(std::int64_t number, const Item& item) {
+  void write(const Item& item) {
     if (options_.video.empty()) return;
     to_rgb(item.frame.image, canvas_);
     for (std::size_t i = 0; i < item.results.size(); ++i) draw_result(canvas_, item.results[i], i);
-    if (options_.video.has_extension()) {
-      if (!writer_)
-        writer_ = std::make_unique<VideoWriter>(options_.video, canvas_.width(), canvas_.height(), options_.frame_rate);
+    if (writer_) {
       writer_->write(canvas_);
     } else {
-      if (number == 0) std::filesystem::create_directories(options_.video);
       char name[32];
       std::snprintf(name, sizeof name, "%06lld.jpg", static_cast<long long>(item.frame.index));
       save_image(options_.video / name, canvas_);

@@ -2,44 +2,96 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <string>
+#include <system_error>
 
 #include "detrack/image/folder.hpp"
 #include "detrack/image/prefetch.hpp"
 #include "detrack/video/camera.hpp"
 #include "detrack/video/reader.hpp"
+#include "examples/support/program.hpp"
 
 namespace detrack::program {
+
+/// For an option's check(): an empty text would count as not given.
+inline CLI::Validator not_empty() {
+  return {[](std::string& text) { return std::string(text.empty() ? "expected a name, got an empty text" : ""); }, ""};
+}
+/// CLI::NonNegativeNumber shows the largest double, digit by digit.
+inline CLI::Validator zero_or_more() {
+  return {[](std::string& text) {
+            std::int64_t number = 0;
+            return CLI::detail::lexical_cast(text, number) && number >= 0 ? "" : "expected 0 or more, got " + text;
+          },
+          "NONNEGATIVE"};
+}
+
+/// Whether two names mean one file or folder, which need not exist yet. A device such as /dev/null may be named twice.
+inline bool same_file(const std::filesystem::path& a, const std::filesystem::path& b) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  if (fs::is_character_file(a, error)) return false;
+  if (fs::equivalent(a, b, error)) return true;
+  const auto full = [](const fs::path& path) {
+    std::error_code unknown;
+    const auto resolved = fs::weakly_canonical(fs::absolute(path), unknown);
+    return unknown ? fs::absolute(path) : resolved;
+  };
+  return full(a) == full(b);
+}
 
 class SourceOptions {
  public:
   void add_to(CLI::App& app) {
     auto* group = app.add_option_group("source", "Where the frames come from: one of");
-    group->add_option("--video", video_, "Video file, or numbered pictures such as img_%04d.png");
-    group->add_option("--frames", folder_,
-                      "Folder of pictures (JPEG, PNG, BMP, PPM), taken in natural order of their names");
+    group->add_option("--video", video_, "Video file, or numbered pictures such as img_%04d.png")->check(not_empty());
+    group->add_option("--frames", folder_, "Folder of pictures (JPEG, PNG, BMP, PPM), taken in natural order of their names")
+        ->check(not_empty());
     group->add_option("--camera", camera_, "Camera N: /dev/videoN");
     group->require_option(1);
-    app.add_option("--start", start_, "Frames to pass over before the first")
-        ->check(CLI::NonNegativeNumber)
-        ->capture_default_str();
+    app.add_option("--start", start_, "Frames to pass over before the first")->check(zero_or_more())->capture_default_str();
     app.add_option("--frames-count", count_, "Frames to use, the first included; 0: all")
-        ->check(CLI::NonNegativeNumber)
+        ->check(zero_or_more())
         ->capture_default_str();
   }
 
-  /// The source as the command line names it, for printing a command.
+  /// The source as a shell's command line names it, for printing a command.
   std::string arguments() const {
-    std::string text = !video_.empty()    ? "--video '" + video_ + "'"
-                       : !folder_.empty() ? "--frames '" + folder_ + "'"
+    const auto quoted = [](const std::string& name) {
+      std::string text = "'";
+      for (const char c : name) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
+      return text + "'";
+    };
+    std::string text = !video_.empty()    ? "--video " + quoted(video_)
+                       : !folder_.empty() ? "--frames " + quoted(folder_)
                                           : "--camera " + std::to_string(camera_);
     if (start_ > 0) text += " --start " + std::to_string(start_);
     return text;
   }
 
-  /// A source that stands before the first frame wanted; decoding runs in a thread of its own.
+  /// Whether the source reads this file, or would read it the next time.
+  bool reads(const std::filesystem::path& file) const {
+    const auto in_folder_of = [&](const std::filesystem::path& other) {
+      return same_file(absolute(file).parent_path(), absolute(other).parent_path());
+    };
+    if (!folder_.empty()) return has_image_extension(file) && in_folder_of(std::filesystem::path(folder_) / "*");
+    if (video_.empty()) return false;
+    if (same_file(file, video_)) return true;
+    // Numbered pictures: what the pattern has before and after its %04d, and digits in between.
+    const std::string pattern = std::filesystem::path(video_).filename().string(), name = file.filename().string();
+    const std::size_t at = pattern.find('%'), last = pattern.find('d', at);
+    if (at == std::string::npos || last == std::string::npos || !in_folder_of(video_)) return false;
+    const std::string after = pattern.substr(last + 1);
+    return name.size() > at + after.size() && name.starts_with(pattern.substr(0, at)) && name.ends_with(after) &&
+           std::all_of(name.begin() + static_cast<std::ptrdiff_t>(at),
+                       name.end() - static_cast<std::ptrdiff_t>(after.size()), [](char c) { return c >= '0' && c <= '9'; });
+  }
+
+  /// A source that stands before the first frame wanted, or earlier if interrupted(); decoding runs in a thread of its own.
   /// Errors: io, format, not_available, naming the source.
   std::unique_ptr<FrameSource> open() const {
     std::unique_ptr<FrameSource> source;
@@ -49,7 +101,9 @@ class SourceOptions {
       source = std::make_unique<ImageFolder>(folder_);
     else
       source = std::make_unique<Camera>("/dev/video" + std::to_string(camera_));
-    source->skip(start_);
+    constexpr std::int64_t kAtOnce = 16;  // passing over takes as long as decoding: Ctrl-C must not wait for all of it
+    for (std::int64_t left = start_; left > 0 && !interrupted(); left -= kAtOnce)
+      if (source->skip(std::min(left, kAtOnce)) < std::min(left, kAtOnce)) break;
     const bool live = video_.empty() && folder_.empty();  // frames that wait in a queue would be the past
     return std::make_unique<PrefetchSource>(std::move(source), live ? 1 : 4);
   }

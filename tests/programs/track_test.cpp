@@ -61,6 +61,14 @@ class ClipWorkshop {
   Outcome track(const std::string& arguments) const {
     return detrack::test::run_program("cd '" + folder_.path().string() + "' && '" DETRACK_TRACK "' " + arguments);
   }
+  /// Status 2, and these words.
+  void rejects(const std::string& arguments, std::initializer_list<const char*> words) const {
+    const Outcome outcome = track(arguments);
+    CAPTURE(arguments);
+    CAPTURE(outcome.output);
+    CHECK(outcome.status == 2);
+    for (const char* word : words) CHECK(outcome.says(word));
+  }
   std::vector<std::string> lines(const std::string& name) const {
     std::ifstream in(at(name));
     std::vector<std::string> all;
@@ -140,7 +148,10 @@ TEST_CASE("track: a part of a video, drawn into a video, a folder and a contact 
 
 TEST_CASE("track: several targets have their own files and do not disturb each other") {
   const ClipWorkshop work;
-  CHECK(work.track(kRun + "--box 40,10,20,20 --frames frames --out both.txt --json both.json").status == 0);
+  const Outcome outcome = work.track(kRun + "--box 40,10,20,20 --frames frames --out both.txt --json both.json");
+  CHECK_MESSAGE(outcome.status == 0, outcome.output);
+  for (const char* line : {"boxes: both.1.txt\n", "boxes: both.2.txt\n", "results: both.1.json\n", "results: both.2.json\n"})
+    CHECK(outcome.says(line));
   CHECK(work.lines("both.1.txt").size() == 12);
   CHECK(work.lines("both.2.txt").at(0) == "40.000,10.000,20.000,20.000");
   CHECK(nlohmann::json::parse(work.text("both.2.json")).at("frames").size() == 12);
@@ -158,6 +169,8 @@ TEST_CASE("track --select: a picture to read the box from, and the command to ru
   CHECK(outcome.status == 0);
   CHECK(outcome.says("--start 5"));
   CHECK(fs::exists(work.at("grid.png")));
+  fs::rename(work.at("clip.mp4"), work.at("it's.mp4"));
+  CHECK(work.track("--video \"it's.mp4\" --select").says("--video 'it'\\''s.mp4'"));
 }
 
 TEST_CASE("track: the gates let templates in, the block read out and the passes move boxes") {
@@ -212,11 +225,7 @@ TEST_CASE("track: where the network is unsure the box stays, unless it is never 
 TEST_CASE("track: what cannot be used is named, status 2, and what was tracked stays") {
   const ClipWorkshop work;
   const auto rejects = [&](const std::string& arguments, std::initializer_list<const char*> words) {
-    const Outcome outcome = work.track(arguments);
-    CAPTURE(arguments);
-    CAPTURE(outcome.output);
-    CHECK(outcome.status == 2);
-    for (const char* word : words) CHECK(outcome.says(word));
+    work.rejects(arguments, words);
   };
   const std::string with_box = "--box 20,24,16,16 ", with_weights = "--weights w.safetensors ";
   rejects(with_box + "--weights none.safetensors --frames frames", {"none.safetensors"});
@@ -241,6 +250,12 @@ TEST_CASE("track: what cannot be used is named, status 2, and what was tracked s
   rejects(kRun + "--frames frames --passes 0", {"--passes"});
   rejects(kRun + "--frames frames --iou-gate 1.5", {"--iou-gate"});
   rejects(kRun + "--frames frames --score-gate 2", {"--score-gate"});
+  rejects(kRun + "--frames frames --trajectory -5", {"--trajectory", "-5"});
+  rejects(kRun + "--frames frames --start -1", {"--start: expected 0 or more, got -1"});
+  rejects(kRun + "--frames frames --frames-count -2", {"--frames-count: expected 0 or more, got -2"});
+  for (const char* option : {"--video", "--frames", "--camera 0 --out", "--camera 0 --times", "--camera 0 --json",
+                             "--camera 0 --render", "--camera 0 --contact-sheet"})
+    rejects(kRun + option + " ''", {"expected a name"});
   for (const char* box : {"200,10,20,20", "nan,1,5,5", "10,10,0,5", "10,10,5,-5", "10,10,5", "1,2,3,4,5", "a,b,c,d", "''",
                           "inf,1,5,5", "10,10,1e30,5"})
     rejects(with_weights + "--frames frames --box=" + box, {"box"});
@@ -286,11 +301,73 @@ TEST_CASE("track: a video that is cut off: what it held is tracked, then an erro
   CHECK(kept < 60);
 }
 
-TEST_CASE("track: a box that is refused leaves the files of an earlier run") {
+TEST_CASE("track: what is refused leaves the files of an earlier run") {
   const ClipWorkshop work;
   std::ofstream(work.at("boxes.txt")) << "precious\n";
-  CHECK(work.track("--weights w.safetensors --frames frames --box 500,5,5,5 --out boxes.txt").status == 2);
+  work.rejects("--weights w.safetensors --frames frames --box 500,5,5,5 --out boxes.txt", {"box"});
+  const std::string again = kRun + "--frames frames --out boxes.txt ";
+  work.rejects(again + "--contact-sheet sheet.gif", {"--contact-sheet", ".png", "sheet.gif"});
+  work.rejects(again + "--contact-sheet no/folder/sheet.png", {"no/folder/sheet.png"});
+  work.rejects(again + "--render out.xyz", {"out.xyz"});
+  work.rejects(again + "--render w.safetensors/pictures", {"w.safetensors/pictures"});
+  work.rejects(again + "--times times.txt --json no/folder/all.json", {"no/folder/all.json"});
+  work.rejects(again + "--json /dev/stdout", {"/dev/stdout: expected a file", "pipe"});
   CHECK(work.text("boxes.txt") == "precious\n");
+}
+
+TEST_CASE("track: no output takes the place of what is read, or of another output") {
+  const ClipWorkshop work;
+  const auto frames = image_files(work.at("frames")).size();
+  const std::string video = work.text("clip.mp4"), weights = work.text("w.safetensors");
+  fs::create_hard_link(work.at("clip.mp4"), work.at("link.txt"));
+  fs::create_directory_symlink("frames", work.at("same"));
+  for (const char* arguments :
+       {"--video clip.mp4 --render clip.mp4", "--video clip.mp4 --out ./clip.mp4", "--video clip.mp4 --times link.txt",
+        "--video frames/%d.png --out frames/7.png", "--frames frames --render frames", "--frames frames --render same",
+        "--frames frames --contact-sheet frames/sheet.png", "--frames . --select"})
+    work.rejects(kRun + arguments, {"frames that are read"});
+  work.rejects(kRun + "--frames frames --json frames/../w.safetensors", {"--json", "--weights", "w.safetensors"});
+  work.rejects(kRun + "--frames frames --out o --times ./o", {"--times", "--out"});
+  work.rejects(kRun + "--frames frames --render o --json o", {"--render", "--json"});
+  work.rejects(kRun + "--box 1,2,9,9 --frames frames --out o.png --contact-sheet o.2.png", {"--contact-sheet", "--out"});
+  CHECK(image_files(work.at("frames")).size() == frames);
+  CHECK(work.text("clip.mp4") == video);
+  CHECK(work.text("w.safetensors") == weights);
+  CHECK_FALSE(fs::exists(work.at("o")));
+  CHECK(work.track(kRun + "--frames frames --out /dev/null --times /dev/null --json /dev/null").status == 0);
+}
+
+TEST_CASE("track: stopped while it passes over frames, it leaves the files of an earlier run") {
+  const ClipWorkshop work;
+  std::ofstream(work.at("boxes.txt")) << "precious\n";
+  std::string frames = "YUV4MPEG2 W96 H64 F25:1 Ip A1:1 C420jpeg\n";
+  for (int t = 0; t < 4000; ++t) frames += "FRAME\n" + std::string(96 * 64 * 3 / 2, '\x50');
+  std::ofstream(work.at("long.y4m")) << frames;
+  // The pipe holds far less than the 100 frames before the signal: some have been read by then, and 3,900 have not.
+  const Outcome outcome =
+      detrack::test::run_program("cd '" + work.at("").string() + "' && mkfifo live.y4m && { '" DETRACK_TRACK "' " + kRun +
+                                 "--video live.y4m --start 3000 --out boxes.txt & } && track=$! && "
+                                 "{ head -c 922000; kill -TERM $track; cat; } <long.y4m >live.y4m 2>/dev/null; wait $track");
+  CHECK_MESSAGE(outcome.status == 130, outcome.output);
+  CHECK(work.text("boxes.txt") == "precious\n");
+}
+
+TEST_CASE("track: the JSON document is complete when the disk is full, and whatever bytes file names have") {
+  const ClipWorkshop work;
+  // A limit on the size of files stands in for the disk.
+  const Outcome outcome =
+      detrack::test::run_program("cd '" + work.at("").string() + "' && trap '' XFSZ && ulimit -f 4 && '" DETRACK_TRACK "' " +
+                                 kRun + "--frames frames --show-denoising --json all.json --out boxes.txt");
+  CAPTURE(outcome.output);
+  CHECK(outcome.status == 2);
+  CHECK(outcome.says("all.json: cannot write: "));
+  const auto kept = nlohmann::json::parse(work.text("all.json")).at("frames").size();
+  CHECK(kept > 0);
+  CHECK(kept < 12);
+
+  fs::copy(work.at("frames"), work.at("\xff"));
+  CHECK(work.track(kRun + "--frames \xff --json all.json").status == 0);
+  CHECK(nlohmann::json::parse(work.text("all.json")).at("frames").size() == 12);
 }
 
 TEST_CASE("track: random weights of a preset run, and say what they are") {
