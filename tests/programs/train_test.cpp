@@ -288,7 +288,7 @@ TEST_CASE("train: what cannot be used is refused in words") {
   refused("--set data='[{\"name\":\"boxed\",\"path\":\"" + w.at("boxed").string() + "\",\"only\":[\"a\"]}]'",
           "only: expected videos");
   refused("--set data='[{\"name\":\"videos\",\"path\":\"" + w.at("videos").string() + "\",\"subset\":\"train\"}]'",
-          "the layout plain has none");
+          "videos: subset: the layout plain has no use for it");
   fs::create_directories(w.at("bare/seq/img"));
   std::ofstream(w.at("bare/seq/groundtruth.txt")).close();
   w.save("bare/seq/img/1.jpg", 5);  // a broken annotation does not make its pictures unlabelled ones
