@@ -113,8 +113,8 @@ inline void write_result(const std::filesystem::path& folder, ResultLayout layou
   detail::write_text(paths.boxes, text);
 }
 
-/// The run that write_result() left there, if it has a box for each of `frames` frames: a stopped evaluation goes on from
-/// there. Nothing where it is not there, of another length or damaged.
+/// Whether the run that write_result() left there has a box for each of `frames` frames: a stopped evaluation goes on from
+/// there. Not where there is none, or one of another length, or a damaged one.
 inline bool result_complete(const std::filesystem::path& folder, ResultLayout layout, const std::string& sequence,
                             std::size_t frames) {
   const auto path = result_paths(folder, layout, sequence).boxes;

@@ -104,7 +104,8 @@ void read_parameter(const WeightsFile& file, const TensorInfo& info, View<T> val
 /// leave some parameters new and others old.)
 /// upload(View<T> destination, View<const T> host): copies elements to a device, done when it returns; left out, all
 /// parameters must be in host memory.
-/// Errors: state_dict (missing, unexpected, other shape or type; the first of each kind are named), device.
+/// Errors: state_dict (missing, unexpected, other shape or type; the first of each kind are named); shape (a parameter with
+/// gaps); device.
 /// Memory: none that grows with the file; pages of the file are let go as they are read.
 template <class Model, class Upload = HostOnly>
 void load_state_dict(const WeightsFile& file, Model&& model, const StateDictOptions& options = {}, Upload upload = {}) {
