@@ -80,8 +80,6 @@ inline TrainingSource open_source(const DataEntry& entry, std::vector<Pack>& pac
   if (is_pack(entry.path)) return open_pack(entry, packs);
   TrainingSource source{.name = entry.name, .weight = entry.weight};
   if (const auto layout = find_layout(entry.path)) {
-    if (!entry.subset.empty() && (*layout == Layout::plain || *layout == Layout::otb || *layout == Layout::lasot))
-      fail(ErrorCode::argument, "data: ", entry.name, ": subset: the layout ", to_string(*layout), " has none");
     source.sequences = open_videos(entry.path, layout, entry.subset).sequences;
     keep_only(source.sequences, entry);
     return source;

@@ -152,6 +152,27 @@ TEST_CASE("GOT-10k: subsets are named where there are several") {
   CHECK(error_of(ErrorCode::argument, [&] { open_dataset(files.root(), {.subset = "test"}); }).ends_with("got 'test'"));
 }
 
+TEST_CASE("datasets: a subset is refused where there is none to choose") {
+  const auto refused = [](const Files& files, const std::string& words) {
+    CHECK(error_of(ErrorCode::argument, [&] { open_dataset(files.root(), {.subset = "train"}); }) ==
+          files.root().string() + ": subset: the layout " + words);
+  };
+  {
+    const Files files;
+    files.boxes("a/groundtruth.txt", 2);
+    refused(files, "plain has no use for it");
+    files.flags("a/cover.label", 2, "8");
+    refused(files, "got10k has no use for it in a folder that is a single part");
+    files.flags("a/out_of_view.txt", 2);
+    refused(files, "lasot has no use for it");
+  }
+  const Files otb, part;
+  otb.boxes("Basketball/groundtruth_rect.txt", 2);
+  refused(otb, "otb has no use for it");
+  part.boxes("anno/a.txt", 2).pictures("frames/a", 0, 1, 1);
+  refused(part, "trackingnet has no use for it in a folder that is a single part");
+}
+
 TEST_CASE("GOT-10k: recognised without a list") {
   const Files files;
   files.boxes("a/groundtruth.txt", 2).flags("a/cover.label", 2, "8").boxes("b/groundtruth.txt", 1);

@@ -38,6 +38,8 @@ TEST_CASE("metrics: overlaps of boxes that a person can count") {
   CHECK(toolkit_overlap({0, 0, 0, 0}, {0, 0, 0, 0}) == 0);
   CHECK(std::isnan(trackingnet_overlap({0, 0, 0, 0}, {0, 0, 0, 0})));
   CHECK(toolkit_overlap({3, 3, -2, 2}, a) == 0);
+  const Box endless{0, 0, 1e200, 1e200};
+  CHECK(misses(toolkit_overlap(endless, endless)));
   // An area of 1e-8 is not small against 2^-52; one of 2^-52 is.
   const double side = std::ldexp(1.0, -26);
   CHECK(toolkit_overlap({0, 0, side, side}, {0, 0, side, side}) == 0.5);
@@ -103,6 +105,9 @@ TEST_CASE("metrics: thresholds are the doubles that numpy has") {
   CHECK(fractions(51, 100)[35] == 0.35);
   CHECK(fractions(51, 100)[20] == 0.2);
   CHECK(linspace(0, 50, 21)[1] == 2.5);
+  CHECK(linspace(2, 5, 0).empty());
+  CHECK(linspace(2, 5, 1) == std::vector<double>{2});
+  CHECK(linspace(2, 5, 2) == std::vector<double>{2, 5});
 }
 
 TEST_CASE("metrics: hits at a threshold that is met exactly, and of what is no number") {

@@ -2,11 +2,13 @@
 #include "detrack/image/image.hpp"
 
 #include <doctest/doctest.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <limits>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -189,4 +191,28 @@ TEST_CASE("an image owns its pixels, and gives them away as a whole") {
   a = std::move(same);
   CHECK(a.width() == 3);
   CHECK(a.data() == memory);
+  a = static_cast<const Image&>(same);
+  CHECK(colour_at(a, 2, 1) == Colour{0, 7, 0});
 }
+
+#if !defined(__SANITIZE_ADDRESS__)  // which ends the program where memory does
+TEST_CASE("an image stays as it is where there is no memory for the one it is to be") {
+  Image image(3, 2);
+  image.pixel(1, 2)[1] = 7;
+  const Image large(5000, 4000);
+  rlimit before{};
+  REQUIRE(getrlimit(RLIMIT_AS, &before) == 0);
+  const rlimit none{1, before.rlim_max};
+  REQUIRE(setrlimit(RLIMIT_AS, &none) == 0);
+  bool thrown = false;
+  try {
+    image = large;
+  } catch (const std::bad_alloc&) {
+    thrown = true;
+  }
+  setrlimit(RLIMIT_AS, &before);
+  CHECK(thrown);
+  REQUIRE(image.width() == 3);
+  CHECK(colour_at(image, 2, 1) == Colour{0, 7, 0});
+}
+#endif

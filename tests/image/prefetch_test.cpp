@@ -43,6 +43,10 @@ class CountingSource final : public FrameSource {
   std::string name() const override { return "counting"; }
   std::optional<std::int64_t> frame_count() const override { return count_; }
   double frame_rate() const override { return 25; }
+  bool ended_early() const override {
+    if (count_ == 3) fail(ErrorCode::io, "counting: cannot tell");
+    return count_ == 4;
+  }
 
  private:
   int count_;
@@ -104,6 +108,20 @@ TEST_CASE("an error comes after the frames before it, and stays") {
   for (int i = 0; i < 6; ++i) CHECK(source.next()->index == i);
   for (int i = 0; i < 2; ++i)
     CHECK(test::error_of(ErrorCode::format, [&] { source.next(); }) == "counting: frame 6: broken");
+}
+
+TEST_CASE("whether a source ended early is told after its frames, and so is that it cannot tell") {
+  const auto log = std::make_shared<SourceLog>();
+  for (const int count : {3, 4, 5}) {
+    PrefetchSource source(counting(count, false, log), 2);
+    for (int i = 0; i < count; ++i) CHECK(source.next()->index == i);
+    if (count == 3) {
+      CHECK(test::error_of(ErrorCode::io, [&] { source.next(); }) == "counting: cannot tell");
+    } else {
+      CHECK_FALSE(source.next().has_value());
+      CHECK(source.ended_early() == (count == 4));
+    }
+  }
 }
 
 TEST_CASE("it may be dropped at any time") {

@@ -1,5 +1,7 @@
 // Image files: what is read and written, and every way they can be wrong.
-#include "detrack/image/stb.hpp"
+#if defined(__x86_64__)
+#include <immintrin.h>  // first: stb must get along with its _lrotl
+#endif
 
 #include <doctest/doctest.h>
 #include <sys/resource.h>
@@ -9,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "detrack/image/stb.hpp"
 #include "tests/image/craft_image.hpp"
 #include "tests/image/image_support.hpp"
 #include "tests/image/jpeg_samples.hpp"

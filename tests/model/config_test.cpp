@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <locale>
 #include <string>
 
 namespace {
@@ -126,4 +127,16 @@ TEST_CASE("config: inconsistent fields are refused and named") {
   CHECK(names(with([](Config& c) { c.std[1] = 0; }), "std"));
   CHECK(names(with([](Config& c) { c.mean[2] = std::numeric_limits<double>::infinity(); }), "mean"));
   CHECK(with([](Config& c) { c.width = 60, c.heads = 5, c.refine_heads = 3; }).empty());
+}
+
+TEST_CASE("config: messages do not depend on the program's locale") {
+  struct Commas : std::numpunct<char> {
+    char do_decimal_point() const override { return ','; }
+  };
+  Config c;
+  c.signal_scale = 0.0005;
+  const std::locale before = std::locale::global(std::locale(std::locale::classic(), new Commas));
+  const std::string message = complaint([&] { detrack::validate(c); });
+  std::locale::global(before);
+  CHECK(message == "config: signal_scale: expected a number in [0.001, 1000], got 0.0005");
 }

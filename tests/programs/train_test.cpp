@@ -366,7 +366,7 @@ TEST_CASE("train: what cannot be used is refused in words") {
   refused("--set data='[{\"name\":\"boxed\",\"path\":\"" + w.at("boxed").string() + "\",\"only\":[\"a\"]}]'",
           "only: expected videos");
   refused("--set data='[{\"name\":\"videos\",\"path\":\"" + w.at("videos").string() + "\",\"subset\":\"train\"}]'",
-          "the layout plain has none");
+          "videos: subset: the layout plain has no use for it");
   refused("--set data='[{\"name\":\"videos\",\"path\":\"" + w.at("videos").string() + "\",\"only\":[\"run\"]}]'",
           "data: videos: only: expected what names of its 2 videos begin with, got 'run'");
   fs::create_directories(w.at("bare/seq/img"));

@@ -165,6 +165,20 @@ TEST_CASE("batch loader: a picture that cannot be read is replaced, named and co
   CHECK(message.find("broken/0: JPEG file: damaged") != std::string::npos);
 }
 
+TEST_CASE("batch loader: recipes with more or fewer templates than it makes are refused, planned or not") {
+  const Sampler sampler(Scene::data(6), Scene::small_crops(), loader_options(), Scene::size);
+  for (const std::int64_t templates : {1, 3})
+    for (const bool planned : {false, true}) {
+      LoaderOptions options{.batch = 4, .templates = templates, .threads = 2, .ahead = 1};
+      if (planned) options.pictures = std::make_shared<DevicePictures>(host_allocator(), 0);
+      BatchLoader loader(Scene::small_crops(), sampler, Scene::cache(), options);
+      CHECK(detrack::test::error_of(ErrorCode::argument, [&] {
+              loader.next();
+            }).starts_with("BatchLoader: templates: expected " + std::to_string(templates) + " in a recipe, got 2 (scene"));
+      CHECK(loader.problems().empty());
+    }
+}
+
 TEST_CASE("image cache: reads again what it had no room for, but for the last few") {
   int reads = 0;
   ImageCache cache(

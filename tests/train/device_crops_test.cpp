@@ -88,6 +88,7 @@ TEST_CASE("device pictures: held up to the budget, found by name, and memory tha
   CHECK(two.take_notice().empty());
 
   CHECK(DevicePictures(host_allocator(), 0).add("a", image) == nullptr);
+  CHECK(DevicePictures(host_allocator(), std::numeric_limits<std::size_t>::max()).add("a", image) != nullptr);
 
   DevicePictures more(std::make_shared<ShortAllocator>(std::size_t{100} << 20), std::size_t{300} << 20);
   const Image large(4000, 2000);  // 24 MB: two in a block

@@ -347,6 +347,7 @@ TEST_CASE("pack: an index that says what cannot be is refused, with the place") 
   refused("/pictures", "all", "pictures: expected a list");
   refused("/pictures/1", "../../etc/passwd", "pictures[1]: expected a path within the pack");
   refused("/pictures/1", "/etc/passwd", "pictures[1]: expected a path within the pack");
+  refused("/pictures/1", std::string(4097, 'a'), "pictures[1]: expected at most 4096 bytes, got \"aaaa");
   refused("/pictures/1", good["pictures"][0], "pictures[1]: expected each name once");
   refused("/pictures/1", std::string("\x1b[2J/.."), "\\x5cu001b[2J");  // as JSON writes it
   refused("/shards/0/file", "/etc/passwd", "shards[0]: file: expected pack-000.safetensors");

@@ -457,4 +457,25 @@ TEST_CASE("clips: of one length, of frames in the order of time, at least eight"
   CHECK(error_of(ErrorCode::argument, [&] {
           ClipSampler(data_of({{.name = "videos", .sequences = {moving("short", 7)}}}), o);
         }).find("a video of at least 8 frames") != std::string::npos);
+  CHECK(error_of(ErrorCode::argument, [&] { sampler.replacement(0, 0, 61); }).find("of at least 61") != std::string::npos);
+}
+
+TEST_CASE("clips: found however little a source with long videos weighs, in the share of those that have them") {
+  TrainOptions o;
+  o.batch = 1;
+  o.augment.flip = 0;
+  const auto samples = [&](const std::string& name, double weight, int frames) {
+    return TrainingSource{.name = name, .weight = weight, .sequences = {moving(name, 7), moving(name + " 2", frames)}};
+  };
+  const auto data = data_of({samples("short", 1e8, 7), samples("rare", 1e-12, 20), samples("rarer", 0.5e-12, 20)});
+  const ClipSampler sampler(data, o);
+  int rare = 0;
+  for (std::uint64_t i = 0; i < 30; ++i) {
+    const Clip clip = sampler(i)[0];
+    CHECK(clip.files.size() == 18);
+    CHECK(clip.name.find(" 2 from frame") != std::string::npos);
+    rare += clip.name.starts_with("rare:");
+  }
+  CHECK(rare > 10);  // of 20 that are expected
+  CHECK(rare < 30);
 }

@@ -183,7 +183,12 @@ TEST_CASE("rollout: a frame that cannot be read gives no batches and is named") 
   TrainOptions o = options_of("sequences", 1);
   o.batch = 1;
   Trainer<float> trainer = make_trainer(o);
+  CHECK(detrack::test::error_of(ErrorCode::argument, [&] { Rollout<float>(trainer, Scene::cache(), 0); }) ==
+        "Rollout: threads: expected at least 1, got 0");
   Rollout<float> rollout(trainer, Scene::cache(), 2);
+  for (const auto& nothing : {std::vector<Clip>{}, std::vector<Clip>(2)})
+    CHECK(detrack::test::error_of(ErrorCode::argument, [&] { rollout.run(nothing, 0); }) ==
+          "Rollout: clips: expected frames to track, got none");
   Clip clip{.name = "clip", .files = {"good/1", "good/1", "broken/1"}, .boxes = {3, Scene::box(1)}};
   CHECK(rollout.run({clip}, 0).empty());
   CHECK(rollout.failed() == 0);

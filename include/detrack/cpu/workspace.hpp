@@ -20,6 +20,7 @@ class Scratch {
   void reserve(std::int64_t count) {
     if (count <= capacity_) return;
     memory_.reset();
+    capacity_ = 0;  // should the next line throw
     memory_.reset(static_cast<T*>(::operator new(static_cast<std::size_t>(count) * sizeof(T), kAlign)));
     capacity_ = count;
   }

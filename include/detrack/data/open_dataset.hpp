@@ -128,17 +128,24 @@ inline std::optional<Layout> find_layout(const std::filesystem::path& root) {
   }
 }
 
-/// Reads the annotations and lists the pictures of the dataset at `root`; opens no picture (but
-/// the masks of DAVIS, all of them). What does not fit (pictures
-/// that are missing, fewer boxes than pictures) is a warning, so that results can be scored without the pictures; numbers
-/// that cannot be read, flags that are not as many as boxes, and names that occur twice are errors.
-/// Errors: io; format (naming file and line, or what was expected and found); argument (the root has several
-/// subsets, or not the given one; DAVIS without load_image).
+/// Reads the annotations and lists the pictures of the dataset at `root`; opens no picture (but the masks of DAVIS, all of
+/// them). What does not fit (pictures that are missing, fewer boxes than pictures) is a warning, so that results can be
+/// scored without the pictures; numbers that cannot be read, flags that are not as many as boxes, and names that occur twice
+/// are errors. Errors: io; format (naming file and line, or what was expected and found); argument (the root has several
+/// subsets and none is given, or not the given one, or none at all; DAVIS without load_image).
 inline Dataset open_dataset(const std::filesystem::path& root, const DatasetOptions& options = {}) {
   if (!detail::is_folder(root)) fail(ErrorCode::io, root.string(), ": expected a dataset folder, got none");
   Dataset dataset{root, options.layout ? *options.layout : detail::detect_layout(root), {}, {}};
+  const auto has_no_subset = [&](const char* where) {
+    if (!options.subset.empty())
+      fail(ErrorCode::argument, root.string(), ": subset: the layout ", to_string(dataset.layout), " has no use for it",
+           where);
+  };
   const auto read_parts = [&](const std::vector<std::string>& parts, auto read) {
-    if (parts.empty()) return read(root, dataset.warnings);
+    if (parts.empty()) {
+      if (root.filename() != options.subset) has_no_subset(" in a folder that is a single part");  // unless it is that one
+      return read(root, dataset.warnings);
+    }
     std::vector<Sequence> all;
     for (const std::string& part : detail::chosen_parts(root, parts, options.subset)) {
       auto some = read(root / part, dataset.warnings);
@@ -146,6 +153,7 @@ inline Dataset open_dataset(const std::filesystem::path& root, const DatasetOpti
     }
     return all;
   };
+  if (dataset.layout == Layout::plain || dataset.layout == Layout::otb || dataset.layout == Layout::lasot) has_no_subset("");
   switch (dataset.layout) {
     case Layout::plain: dataset.sequences = detail::read_plain(root, dataset.warnings); break;
     case Layout::otb: dataset.sequences = detail::read_otb(root, options.pytracking_names, dataset.warnings); break;

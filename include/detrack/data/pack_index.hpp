@@ -18,13 +18,14 @@
 #include "detrack/data/still_images.hpp"
 #include "detrack/image/image.hpp"
 #include "detrack/io/json.hpp"
+#include "detrack/io/json_fields.hpp"
 #include "detrack/io/mapped_file.hpp"
 #include "detrack/io/quoted.hpp"
 
 // A pack is a folder with
 //   pack.json               the index, written last: a folder without it is an unfinished pack
-//   pack-000.safetensors    shards: for each picture a tensor of bytes (U8, rank 1), which are those of its file. A tensor's
-//   name pack-001.safetensors    is the number of the picture, ten digits, counted from the first shard on.
+//   pack-000.safetensors,   shards: for each picture a tensor (U8, rank 1) of the bytes of its file; the tensor's name is
+//   pack-001.safetensors    the number of the picture, ten digits, counted from the first shard on.
 // A picture keeps the name that it had in its data set's folder, so its path in a pack differs in its beginning alone: what
 // hangs on names (which frames lie in one folder) and every message stay what they were.
 
@@ -33,6 +34,8 @@ namespace detrack {
 inline constexpr std::uint64_t kPackVersion = 1;
 /// Larger indices are refused: two million frames take less than half of it.
 inline constexpr std::size_t kMaxPackIndexBytes = std::size_t{512} << 20;
+/// Longer names are refused: each frame and image keeps a path with its picture's name.
+inline constexpr std::size_t kMaxPictureNameBytes = 4096;
 
 struct PackShard {
   std::uint64_t bytes = 0;   ///< of the file
@@ -112,8 +115,7 @@ class PackIndexReader {
   using Json = nlohmann::json;
 
   [[noreturn]] void wrong(const std::string& where, const std::string& expected, const Json& got) const {
-    fail(ErrorCode::format, label_, ": ", where, ": expected ", expected, ", got ",
-         escaped(got.dump(-1, ' ', true, Json::error_handler_t::replace), 40));
+    fail(ErrorCode::format, label_, ": ", where, ": expected ", expected, ", got ", shown(got));
   }
   const Json& member(const Json& object, const char* name, const std::string& where) const {
     if (!object.is_object()) wrong(where, "an object", object);
@@ -140,6 +142,7 @@ class PackIndexReader {
     for (const Json& one : names) {
       const std::string where = concat("pictures[", index_.pictures.size(), "]");
       std::string name = text_of(one, where);
+      if (name.size() > kMaxPictureNameBytes) wrong(where, concat("at most ", kMaxPictureNameBytes, " bytes"), one);
       if (!is_inner_path(name)) wrong(where, "a path within the pack", one);
       if (!index_.pictures.add(std::move(name)).second) wrong(where, "each name once", one);
     }

@@ -19,6 +19,7 @@ namespace detrack {
 /// `count` numbers from `first` to `last`, as numpy.linspace computes them.
 inline std::vector<double> linspace(double first, double last, std::size_t count) {
   std::vector<double> values(count, first);
+  if (count < 2) return values;
   const double step = (last - first) / static_cast<double>(count - 1);
   for (std::size_t i = 0; i < count; ++i) values[i] = static_cast<double>(i) * step + first;
   values.back() = last;
@@ -55,7 +56,7 @@ inline Box toolkit_bounded(const Box& box, const ImageSize& size) {
   return bounded;
 }
 
-/// Intersection over (union + 2^-52), in [0, 1].
+/// Intersection over (union + 2^-52), in [0, 1]; or NaN, which counts nowhere, where numbers or areas are not finite.
 inline double toolkit_overlap(const Box& a, const Box& b) {
   const double w = std::max(std::min(a.x + a.w, b.x + b.w) - std::max(a.x, b.x), 0.0);
   const double h = std::max(std::min(a.y + a.h, b.y + b.h) - std::max(a.y, b.y), 0.0);

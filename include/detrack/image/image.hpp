@@ -194,7 +194,7 @@ class Image {
     bytes_.resize(static_cast<std::size_t>(3 * width * height));
   }
   Image(const Image&) = default;
-  Image& operator=(const Image&) = default;
+  Image& operator=(const Image& other) { return *this = Image(other); }  // all or nothing, should memory come to its end
   /// Leaves `other` without pixels.
   Image(Image&& other) noexcept { swap(other); }
   Image& operator=(Image&& other) noexcept {

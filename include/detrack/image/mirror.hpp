@@ -7,7 +7,7 @@
 
 namespace detrack {
 
-/// Errors: std::bad_alloc.
+/// Errors: argument (an image without pixels); std::bad_alloc.
 inline Image mirrored(const Image& image) {
   Image out(image.width(), image.height());
   for (std::int64_t y = 0; y < image.height(); ++y)

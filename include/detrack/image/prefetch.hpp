@@ -75,20 +75,18 @@ class PrefetchSource final : public FrameSource {
         room_.wait(lock, [this] { return frames_.size() < capacity_ || stop_; });
         if (stop_) return;
       }
-      std::optional<Frame> frame;
-      std::exception_ptr error;
+      bool more = false;
       try {
-        frame = source_->next();
-      } catch (...) {
-        error = std::current_exception();
-      }
-      const bool more = frame.has_value();
-      {
+        std::optional<Frame> frame = source_->next();
+        const bool early = !frame && source_->ended_early();
         const std::lock_guard lock(mutex_);
-        if (more)
-          frames_.push_back(std::move(*frame));
+        if (frame)
+          frames_.push_back(std::move(*frame)), more = true;
         else
-          ended_ = true, error_ = error, ended_early_ = source_->ended_early();
+          ended_ = true, ended_early_ = early;
+      } catch (...) {
+        const std::lock_guard lock(mutex_);
+        ended_ = true, error_ = std::current_exception();
       }
       filled_.notify_one();
       if (!more) return;

@@ -64,6 +64,8 @@ inline void* stb_write_allocate(void* block, std::size_t size) {
 // this does not reach is harmless: a hostile scan may still make it shift a zero by 32 or 33 places, or let a DC wrap
 // around.
 #define STBI_HAS_LROTL
+#pragma push_macro("_lrotl")  // compilers have one for their intrinsics
+#undef _lrotl
 #define _lrotl(x, n) (j->code_bits < (n) ? void(j->code_bits = (n)) : void(), ((x) << (n)) | ((x) >> (-(n)&31)))
 
 #if defined(__GNUC__)
@@ -94,4 +96,4 @@ inline void* stb_write_allocate(void* block, std::size_t size) {
 #undef STB_IMAGE_IMPLEMENTATION
 #undef STB_IMAGE_WRITE_IMPLEMENTATION
 #undef STBI_HAS_LROTL
-#undef _lrotl
+#pragma pop_macro("_lrotl")

@@ -4,7 +4,6 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
-#include <sstream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -97,15 +96,8 @@ void for_each_config_switch(C& c, F&& f) {
   f("noise_prediction", c.noise_prediction);
 }
 
-inline std::string number_text(double x) {
-  std::ostringstream out;
-  out << x;
-  return out.str();
-}
-
 inline void check_range(const char* field, double x, double least, double most) {
-  if (!(x >= least && x <= most))
-    fail_config(field, "a number in [" + number_text(least) + ", " + number_text(most) + "]", number_text(x));
+  if (!(x >= least && x <= most)) fail_config(field, concat("a number in [", least, ", ", most, "]"), concat(x));
 }
 
 inline void check_divisible(const char* field, std::int64_t value, const char* by_name, std::int64_t by) {
@@ -130,9 +122,8 @@ inline void validate(const Config& c) {
     detail::fail_config("trajectory_used", "at most trajectory = " + std::to_string(c.trajectory),
                         std::to_string(c.trajectory_used));
   for (int i = 0; i < 3; ++i) {
-    if (!std::isfinite(c.mean[i])) detail::fail_config("mean", "finite numbers", detail::number_text(c.mean[i]));
-    if (!(c.std[i] > 0 && std::isfinite(c.std[i])))
-      detail::fail_config("std", "positive numbers", detail::number_text(c.std[i]));
+    if (!std::isfinite(c.mean[i])) detail::fail_config("mean", "finite numbers", detail::concat(c.mean[i]));
+    if (!(c.std[i] > 0 && std::isfinite(c.std[i]))) detail::fail_config("std", "positive numbers", detail::concat(c.std[i]));
   }
 }
 

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <exception>
 #include <functional>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -26,7 +27,7 @@ namespace detrack {
 
 struct LoaderOptions {
   std::int64_t batch = 16;
-  std::int64_t templates = 0;  ///< of a sample
+  std::int64_t templates = 0;  ///< of a sample: as many as its recipe has
   int threads = 2;
   int ahead = 3;                                         ///< batches that may be there before they are asked for
   std::shared_ptr<Allocator> pixels = host_allocator();  ///< of the batches
@@ -60,7 +61,8 @@ class BatchLoader {
                         options.batch,
                         {}});
     try {
-      for (int i = 0; i < options.threads; ++i) threads_.emplace_back([this] { work(); });
+      for (int i = 0; i < options.threads; ++i)
+        threads_.emplace_back([this, crops = CropMaker(config_, images_)]() mutable { work(crops); });
     } catch (...) {
       stop();
       throw;
@@ -71,7 +73,8 @@ class BatchLoader {
   ~BatchLoader() { stop(); }
 
   /// The next batch, in order; it stays until the call after the following one, so that it can be on its way to a device
-  /// while the one before is trained on. Errors: io, where no attempt at a sample has worked.
+  /// while the one before is trained on. Errors: io, where no attempt at a sample has worked; argument, for a recipe with
+  /// another number of templates.
   const Batch& next() {
     const auto begin = std::chrono::steady_clock::now();
     std::unique_lock lock(mutex_);
@@ -117,8 +120,7 @@ class BatchLoader {
     for (std::thread& thread : threads_) thread.join();
   }
 
-  void work() {
-    CropMaker crops(config_, images_);
+  void work(CropMaker& crops) {
     const auto B = static_cast<std::uint64_t>(options_.batch);
     for (;;) {
       std::uint64_t task;
@@ -147,7 +149,7 @@ class BatchLoader {
       SampleRecipe recipe;
       try {
         recipe = draw_(index, attempt);
-        batch.pictures ? plan(recipe, batch, b) : make(crops, recipe, batch, b);
+        if (fits(recipe)) batch.pictures ? plan(recipe, batch, b) : make(crops, recipe, batch, b);
       } catch (const Error& error) {
         const std::lock_guard lock(mutex_);
         ++problems_[error.what()];
@@ -156,6 +158,9 @@ class BatchLoader {
                ") because of ", error.what());
         continue;
       }
+      if (!fits(recipe))  // no other attempt would
+        fail(ErrorCode::argument, "BatchLoader: templates: expected ", options_.templates, " in a recipe, got ",
+             recipe.templates.size(), " (", recipe.name, ")");
       batch.truth[b] = recipe.truth;
       batch.prior[b] = recipe.prior;
       batch.absent[b] = recipe.absent;
@@ -165,6 +170,7 @@ class BatchLoader {
     }
   }
 
+  bool fits(const SampleRecipe& recipe) const { return std::ssize(recipe.templates) == options_.templates; }
   static void make(CropMaker& crops, const SampleRecipe& recipe, Batch& batch, std::size_t b) {
     const auto at = static_cast<std::int64_t>(b);
     crops(recipe.search, recipe.flip, batch.search.view().select(0, at));
@@ -176,9 +182,8 @@ class BatchLoader {
       return plan_for_device(crop, recipe.flip, *batch.pictures, *images_);
     };
     batch.planned_search[b] = planned(recipe.search);
-    const std::size_t n = batch.planned_templates.size() / batch.planned_search.size();
-    for (std::size_t i = 0; i < recipe.templates.size(); ++i)
-      batch.planned_templates.at(b * n + i) = planned(recipe.templates[i]);
+    const std::size_t n = recipe.templates.size();
+    for (std::size_t i = 0; i < n; ++i) batch.planned_templates[b * n + i] = planned(recipe.templates[i]);
   }
 
   Config config_;

@@ -1,4 +1,4 @@
-// A training run on disk: everything that going on needs, in one file that is replaced whole.
+// A training run on disk, as it is between two updates: everything that going on needs, in one file that is replaced whole.
 #pragma once
 
 #include <cstdint>
@@ -42,7 +42,8 @@ struct RunTensors {
 
 }  // namespace detail
 
-/// Errors: io (with path and reason; the file that was there before stays).
+/// Between an update() and the next pass(): the gradients of passes are not saved. Errors: io (with path and reason; the file
+/// that was there before stays).
 template <class T, template <class> class Net>
 void save_checkpoint(const std::filesystem::path& path, Updater<T, Net>& run, RunState state) {
   state.step = run.step();
@@ -53,7 +54,7 @@ void save_checkpoint(const std::filesystem::path& path, Updater<T, Net>& run, Ru
                   [&](auto from, auto to) { ops::copy(run.context(), from, to); });
 }
 
-/// Errors: io, format, state_dict, config; the run is as it was then.
+/// Between an update() and the next pass(), too. Errors: io, format, state_dict, config; the run is as it was then.
 template <class T, template <class> class Net>
 RunState load_checkpoint(const std::filesystem::path& path, Updater<T, Net>& run) {
   const SafetensorsFile file = SafetensorsFile::open(path);

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <new>
@@ -26,7 +27,8 @@ class DevicePictures {
  public:
   /// `memory`: of the context that crops are made on. `most_bytes`: pictures beyond are not held.
   DevicePictures(std::shared_ptr<Allocator> memory, std::size_t most_bytes)
-      : memory_(std::move(memory)), most_bytes_(most_bytes) {}
+      : memory_(std::move(memory)),
+        most_bytes_(std::min(most_bytes, std::size_t{std::numeric_limits<std::ptrdiff_t>::max()})) {}
 
   /// Bytes that a picture takes on a device: the next one begins aligned.
   static std::int64_t room_of(const Image& image) {

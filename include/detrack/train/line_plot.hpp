@@ -2,9 +2,9 @@
 #pragma once
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <cstdint>
-#include <cstdio>
 #include <limits>
 #include <span>
 #include <string>
@@ -15,22 +15,17 @@
 
 namespace detrack::detail {
 
-/// A number of so many significant digits: "0.25", "12k", "3.4M".
+/// A number of so many significant digits, at most 20, the same in every locale: "0.25", "12k", "3.4M".
 inline std::string short_number(double value, int digits = 3) {
-  const double size = std::abs(value);
+  const double size = std::abs(value), unit = size >= 1e6 ? 1e6 : size >= 1e4 ? 1e3 : 1;
   char text[32];
-  if (size >= 1e6)
-    std::snprintf(text, sizeof text, "%.*gM", digits, value / 1e6);
-  else if (size >= 1e4)
-    std::snprintf(text, sizeof text, "%.*gk", digits, value / 1e3);
-  else
-    std::snprintf(text, sizeof text, "%.*g", digits, value);
-  return text;
+  char* const end = std::to_chars(text, text + sizeof text, value / unit, std::chars_format::general, digits).ptr;
+  return std::string(text, end) + (unit == 1e6 ? "M" : unit == 1e3 ? "k" : "");
 }
 
-/// 1, 2 or 5 times a power of ten: about `parts` steps from 0 to `extent`.
+/// 1, 2 or 5 times a power of ten: about `parts` steps from 0 to `extent`. 1 where there is no power of ten so small.
 inline double tick_step(double extent, int parts) {
-  if (!(extent > 0) || !std::isfinite(extent)) return 1;
+  if (!(extent > 1e-300) || !std::isfinite(extent)) return 1;
   const double power = std::pow(10.0, std::floor(std::log10(extent / parts)));
   for (const double factor : {1.0, 2.0, 5.0})
     if (extent / (factor * power) <= parts) return factor * power;
@@ -38,7 +33,11 @@ inline double tick_step(double extent, int parts) {
 }
 
 struct PlotLine {
-  std::vector<double> x{}, y{};  ///< points that are not finite are gaps
+  std::vector<double> x{}, y{};  ///< points that drawn() refuses are gaps
+
+  std::size_t size() const { return std::min(x.size(), y.size()); }
+  /// Beyond that, differences would not be finite.
+  bool drawn(std::size_t i) const { return std::abs(x[i]) <= 1e300 && std::abs(y[i]) <= 1e300; }
 };
 
 /// Axes from the values that there are; y begins at 0 where that does not squeeze the lines. `label` is HTML.
@@ -46,13 +45,16 @@ inline std::string line_plot(const std::string& label, std::span<const PlotLine>
   constexpr double kWidth = 380, kHeight = 240, kLeft = 52, kRight = 14, kTop = 10, kBottom = 34;
   double x_max = 0, least = std::numeric_limits<double>::infinity(), most = -least;
   for (const PlotLine& line : lines)
-    for (std::size_t i = 0; i < std::min(line.x.size(), line.y.size()); ++i) {
-      if (!std::isfinite(line.x[i]) || !std::isfinite(line.y[i])) continue;
+    for (std::size_t i = 0; i < line.size(); ++i) {
+      if (!line.drawn(i)) continue;
       x_max = std::max(x_max, line.x[i]), least = std::min(least, line.y[i]), most = std::max(most, line.y[i]);
     }
   if (!(least <= most)) return "<p class=\"soft\">nothing yet</p>\n";
   if (least > 0 && least < 0.6 * most) least = 0;
   if (most <= least) most = least + 1;
+  // What labels of nine digits may not tell apart is a flat line. So ticks are far from the last bits of a double, too.
+  const double largest = std::max(std::abs(least), std::abs(most));
+  most = std::max(most, least + 1e-7 * largest);
   if (x_max <= 0) x_max = 1;
   const auto x = [&](double at) { return fixed(kLeft + (kWidth - kLeft - kRight) * at / x_max, 1); };
   const auto y = [&](double at) { return fixed(kTop + (kHeight - kTop - kBottom) * (most - at) / (most - least), 1); };
@@ -62,22 +64,26 @@ inline std::string line_plot(const std::string& label, std::span<const PlotLine>
   std::string grid, labels;
   const double step_y = tick_step(most - least, 5), step_x = tick_step(x_max, 5);
   // As many digits as tell neighbours apart.
-  const double largest = std::max(std::abs(least), std::abs(most));
   const int digits = std::clamp(static_cast<int>(std::floor(std::log10(largest / step_y))) + 2, 3, 9);
-  for (double tick = std::ceil(least / step_y) * step_y; tick <= most + 1e-9 * step_y; tick += step_y) {
+  const auto last_y = static_cast<std::int64_t>(std::floor(most / step_y + 1e-9));
+  for (auto k = static_cast<std::int64_t>(std::ceil(least / step_y)); k <= last_y; ++k) {
+    const double tick = static_cast<double>(k) * step_y;
     grid += "M" + x(0) + " " + y(tick) + "H" + x(x_max);
-    labels += text("x=\"" + fixed(kLeft - 6, 1) + "\" y=\"" + y(tick) + "\" dy=\".35em\"", "end",
-                   short_number(std::abs(tick) < 1e-9 * step_y ? 0 : tick, digits));
+    labels +=
+        text("x=\"" + fixed(kLeft - 6, 1) + "\" y=\"" + y(tick) + "\" dy=\".35em\"", "end", short_number(tick, digits));
   }
-  for (double tick = 0; tick <= x_max * (1 + 1e-9); tick += step_x)
+  const auto last_x = static_cast<std::int64_t>(std::floor(x_max / step_x + 1e-9));
+  for (std::int64_t k = 0; k <= last_x; ++k) {
+    const double tick = static_cast<double>(k) * step_x;
     labels += text("x=\"" + x(tick) + "\" y=\"" + fixed(kHeight - kBottom + 18, 1) + "\"", "middle", short_number(tick));
+  }
   std::string svg = "<svg class=\"curves\" viewBox=\"0 0 380 240\" role=\"img\" aria-label=\"" + label +
                     "\">\n<path class=\"grid\" d=\"" + grid + "\"/>\n" + labels + "\n";
   for (std::size_t k = lines.size(); k-- > 0;) {
     std::string path;
     bool pen_down = false;
-    for (std::size_t i = 0; i < std::min(lines[k].x.size(), lines[k].y.size()); ++i) {
-      const bool drawn = std::isfinite(lines[k].x[i]) && std::isfinite(lines[k].y[i]);
+    for (std::size_t i = 0; i < lines[k].size(); ++i) {
+      const bool drawn = lines[k].drawn(i);
       if (drawn) path += (pen_down ? "L" : "M") + x(lines[k].x[i]) + " " + y(lines[k].y[i]) + (pen_down ? "" : "h0");
       pen_down = drawn;
     }

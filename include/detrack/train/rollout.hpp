@@ -30,14 +30,18 @@ namespace detrack {
 template <class T>
 class Rollout {
  public:
-  /// `threads` read pictures while the network runs. The trainer must outlive this.
+  /// `threads` read pictures while the network runs. The trainer must outlive this. Errors: argument (no thread).
   Rollout(Trainer<T>& trainer, std::shared_ptr<ImageCache> images, int threads)
-      : trainer_(trainer), images_(std::move(images)), threads_(threads), ctx_(cpu::make_context<float>({.threads = 1})) {}
+      : trainer_(trainer), images_(std::move(images)), threads_(threads), ctx_(cpu::make_context<float>({.threads = 1})) {
+    if (threads < 1) fail(ErrorCode::argument, "Rollout: threads: expected at least 1, got ", threads);
+  }
 
   /// Tracks the clips; batch t of the result is frame t + 1 of all of them. `number`: of the first batch, see Batch.
   /// Where a picture cannot be read or does not hold its box nothing is returned: failed() is the clip, problems() has the
-  /// words.
+  /// words. Errors: argument (no clip, or no frame).
   const std::vector<Batch>& run(const std::vector<Clip>& clips, std::uint64_t number) {
+    if (clips.empty() || clips.front().files.empty())
+      fail(ErrorCode::argument, "Rollout: clips: expected frames to track, got none");
     const Config& c = trainer_.config();
     const auto B = static_cast<std::int64_t>(clips.size());
     const std::size_t frames = clips.front().files.size();
