@@ -293,6 +293,8 @@ class Training {
     SequenceRunner sequences(network, validation_.sequences, runner);
     const auto results = sequences.run();
     for (const std::string& failure : sequences.failures()) std::fprintf(stderr, "validation: %s\n", failure.c_str());
+    for (const std::string& warning : sequences.warnings())
+      std::fprintf(stderr, "validation: one sequence fewer ran at a time: %s\n", warning.c_str());
     if (interrupted()) return;
     const bool complete = sequences.failures().empty();
     note_scores(evaluate(Protocol::otb, validation_.sequences, results,
