@@ -87,7 +87,7 @@ TEST_CASE("weights file: a missing, unknown or misshapen tensor, or no configura
   refused(ErrorCode::state_dict, "'box.word_embed.weight' (expected (42, 24), got (40, 24))",
           with_config([](Config& o) { o.bins_per_unit = 21; }));
   refused(ErrorCode::state_dict, "of another shape", with_config([](Config& o) {  // terabytes, if somebody made it
-            o.width = 16384, o.depth = 256, o.search_size = o.template_size = 4096, o.patch = 1;
+            o.width = 12288, o.depth = 256, o.search_size = o.template_size = 4096, o.patch = 1;
           }));
 }
 

@@ -392,7 +392,7 @@ TEST_CASE("train: what cannot be used is refused in words") {
     CHECK(outcome.says("shape.json: " + words));
   };
   says(R"({"data": 5})", "data: expected a list of objects, got 5");
-  says(R"({"data": {"a": 1}})", "data: expected a list of objects, got {");
+  says(R"({"data": {"a": 1}})", "data: expected a list of objects, got an object");
   says(R"({"data": [{"name": 5}]})", "data[0]: name: expected a string, got 5");
   says(R"({"model": {"preset": 5}})", "model: preset: expected a string, got 5");
   const Outcome help = test::run_program(std::string(DETRACK_TRAIN) + " --help");
