@@ -14,6 +14,7 @@
 #include "examples/support/program.hpp"
 #include "examples/support/progress.hpp"
 #include "examples/support/renderer.hpp"
+#include "examples/support/same_file.hpp"
 #include "examples/support/source_options.hpp"
 #include "examples/support/timing.hpp"
 

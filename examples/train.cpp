@@ -6,7 +6,6 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -81,7 +80,7 @@ class Training {
       stage_->load(folder_ / RunFolder::kCheckpoint);
       std::printf("resumed at step %lld\n", static_cast<long long>(state_.step));
     } else {
-      write_config();
+      write_atomically(folder_ / RunFolder::kConfig, config_text());
     }
     log_ = TrainingLog(folder_ / RunFolder::kMetrics, stage_->steps_done());
   }
@@ -153,13 +152,6 @@ class Training {
   }
 
   std::string config_text() const { return write_fields(config_).dump(2) + "\n"; }
-
-  void write_config() const {
-    AtomicFile file(folder_ / RunFolder::kConfig);
-    const std::string text = config_text();
-    file.write(std::as_bytes(std::span(text)));
-    file.commit();
-  }
 
   /// What a resumed run must share with its beginning: all that decides its numbers, but no places of files, which may move.
   std::string options_text() const {

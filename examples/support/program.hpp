@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
 #include <exception>
 #include <functional>
@@ -31,9 +32,21 @@ inline void watch_interrupts() {
     });
 }
 
+/// For an option's check(): an empty text would count as not given.
+inline CLI::Validator not_empty() {
+  return {[](std::string& text) { return std::string(text.empty() ? "expected a name, got an empty text" : ""); }, ""};
+}
+/// CLI::NonNegativeNumber shows the largest double, digit by digit.
+inline CLI::Validator zero_or_more() {
+  return {[](std::string& text) {
+            std::int64_t number = 0;
+            return CLI::detail::lexical_cast(text, number) && number >= 0 ? "" : "expected 0 or more, got " + text;
+          },
+          "NONNEGATIVE"};
+}
+
 /// Parses the arguments into `app`'s options and runs `body`, which returns an exit status. Whatever it throws becomes a
-/// line
-/// "<program>: <message>" and status 2.
+/// line "<program>: <message>" and status 2.
 inline int run(CLI::App& app, int argc, char** argv, const std::function<int()>& body) {
   try {
     app.parse(argc, argv);

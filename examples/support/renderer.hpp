@@ -10,7 +10,6 @@
 #include <mutex>
 #include <optional>
 #include <string>
-#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -21,6 +20,7 @@
 #include "detrack/image/resize.hpp"
 #include "detrack/image/stb.hpp"
 #include "detrack/io/atomic_file.hpp"
+#include "detrack/io/make_folder.hpp"
 #include "detrack/video/writer.hpp"
 #include "examples/support/overlay.hpp"
 
@@ -101,8 +101,7 @@ class Renderer {
 
   void open(std::int64_t width, std::int64_t height) {
     if (!options_.contact_sheet.empty()) {
-      const std::string extension = detrack::detail::lower_case(options_.contact_sheet.extension().string());
-      if (extension != ".png" && extension != ".jpg" && extension != ".jpeg")
+      if (!has_png_extension(options_.contact_sheet) && !has_jpeg_extension(options_.contact_sheet))
         fail(ErrorCode::argument, "--contact-sheet: expected a name that ends in .png, .jpg or .jpeg, got ",
              options_.contact_sheet.string());
       const AtomicFile possible(options_.contact_sheet);  // removed again: the sheet comes last
@@ -112,8 +111,7 @@ class Renderer {
       writer_ = std::make_unique<VideoWriter>(options_.video, width, height, options_.frame_rate);
       return;
     }
-    std::error_code reason;  // told by the file, too
-    std::filesystem::create_directories(options_.video, reason);
+    detrack::detail::make_folder(options_.video);
     const AtomicFile possible(options_.video / "000000.jpg");
   }
 

@@ -14,6 +14,7 @@
 
 #include "detrack/core/error.hpp"
 #include "detrack/io/atomic_file.hpp"
+#include "detrack/io/make_folder.hpp"
 #include "detrack/io/mapped_file.hpp"
 #include "examples/support/read_text.hpp"
 
@@ -34,9 +35,7 @@ class RunFolder {
   /// touched, and a mistyped --resume makes no folder. Errors: argument; io.
   void claim(bool resume, const std::string& config) {
     if (resume && !has(kCheckpoint)) fail(ErrorCode::argument, "--resume: there is no checkpoint in ", text());
-    std::error_code reason;
-    std::filesystem::create_directories(path_, reason);
-    if (reason) fail(ErrorCode::io, "--out: ", text(), ": cannot create the folder: ", reason.message());
+    detrack::detail::make_folder(path_);
     lock();
     if (resume) return remove_leftovers();
     if (has(kCheckpoint))

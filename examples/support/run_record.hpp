@@ -12,9 +12,10 @@
 
 #include "detrack/core/error.hpp"
 #include "detrack/data/sequence.hpp"
-#include "detrack/eval/result_files.hpp"
+#include "detrack/io/atomic_file.hpp"
 #include "detrack/io/crc32.hpp"
 #include "detrack/io/json.hpp"
+#include "detrack/io/quoted.hpp"
 #include "examples/support/read_text.hpp"
 
 namespace detrack::program {
@@ -43,13 +44,13 @@ class RunRecord {
  public:
   void set(const std::string& key, std::string_view value) { json_[key] = value; }
 
-  /// Writes run.json into `folder`, or finds one that says the same. Errors: argument (it says something else, or nothing
-  /// that can be read), io.
+  /// Writes run.json into `folder`, which is there, or finds one that says the same. Errors: argument (it says something
+  /// else, or nothing that can be read), io.
   void claim(const std::filesystem::path& folder) const {
     const auto path = folder / "run.json";
     const std::string text = json_.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";  // file names may be no UTF-8
     const auto there = read_text(path);
-    if (!there) return detrack::detail::write_text(path, text);
+    if (!there) return write_atomically(path, text);
     const std::string differences = compare(parse(*there), parse(text));
     if (!differences.empty())
       fail(ErrorCode::argument, path.string(), ": ", differences, "; choose another folder, or remove this one");

@@ -7,42 +7,15 @@
 #include <filesystem>
 #include <memory>
 #include <string>
-#include <system_error>
 
 #include "detrack/image/folder.hpp"
 #include "detrack/image/prefetch.hpp"
 #include "detrack/video/camera.hpp"
 #include "detrack/video/reader.hpp"
 #include "examples/support/program.hpp"
+#include "examples/support/same_file.hpp"
 
 namespace detrack::program {
-
-/// For an option's check(): an empty text would count as not given.
-inline CLI::Validator not_empty() {
-  return {[](std::string& text) { return std::string(text.empty() ? "expected a name, got an empty text" : ""); }, ""};
-}
-/// CLI::NonNegativeNumber shows the largest double, digit by digit.
-inline CLI::Validator zero_or_more() {
-  return {[](std::string& text) {
-            std::int64_t number = 0;
-            return CLI::detail::lexical_cast(text, number) && number >= 0 ? "" : "expected 0 or more, got " + text;
-          },
-          "NONNEGATIVE"};
-}
-
-/// Whether two names mean one file or folder, which need not exist yet. A device such as /dev/null may be named twice.
-inline bool same_file(const std::filesystem::path& a, const std::filesystem::path& b) {
-  namespace fs = std::filesystem;
-  std::error_code error;
-  if (fs::is_character_file(a, error)) return false;
-  if (fs::equivalent(a, b, error)) return true;
-  const auto full = [](const fs::path& path) {
-    std::error_code unknown;
-    const auto resolved = fs::weakly_canonical(fs::absolute(path), unknown);
-    return unknown ? fs::absolute(path) : resolved;
-  };
-  return full(a) == full(b);
-}
 
 class SourceOptions {
  public:

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -34,9 +33,7 @@ class TrainingLog {
   TrainingLog(const std::filesystem::path& path, std::int64_t step) : lines_(read_metrics(path, step)) {
     std::string kept;
     for (const auto& line : lines_) kept += line.dump() + "\n";
-    AtomicFile whole(path);
-    whole.write(std::as_bytes(std::span(kept)));
-    whole.commit();
+    write_atomically(path, kept);
     file_ = LineFile(path, true);
   }
 

@@ -8,7 +8,6 @@
 #include <filesystem>
 #include <functional>
 #include <optional>
-#include <span>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -22,6 +21,7 @@
 #include "detrack/data/still_images.hpp"
 #include "detrack/io/atomic_file.hpp"
 #include "detrack/io/crc32.hpp"
+#include "detrack/io/make_folder.hpp"
 #include "detrack/io/mapped_file.hpp"
 #include "detrack/io/safetensors_writer.hpp"
 
@@ -93,11 +93,10 @@ class ShardWriter {
 /// Makes the folder, and empties it of what an unfinished pack has left. Errors: argument (it holds a pack, or something
 /// else); io.
 inline void prepare_pack_folder(const std::filesystem::path& folder) {
-  std::error_code reason;
-  std::filesystem::create_directories(folder, reason);
-  if (reason) fail(ErrorCode::io, folder.string(), ": cannot create the folder: ", reason.message());
+  make_folder(folder);
   if (std::filesystem::exists(folder / kPackIndex))
     fail(ErrorCode::argument, folder.string(), ": holds a pack already; remove it, or choose another folder");
+  std::error_code reason;
   std::vector<std::filesystem::path> left;
   const std::filesystem::directory_iterator end;
   for (std::filesystem::directory_iterator entry(folder, reason); !reason && entry != end; entry.increment(reason)) {
@@ -155,9 +154,7 @@ inline std::optional<PackIndex> write_pack(PackSource source, const std::filesys
   if (text.size() > kMaxPackIndexBytes)
     fail(ErrorCode::argument, "pack: ", folder.string(), ": expected an index of at most ", kMaxPackIndexBytes,
          " bytes, got ", text.size());
-  AtomicFile file(folder / kPackIndex);
-  file.write(std::as_bytes(std::span(text)));
-  file.commit();
+  write_atomically(folder / kPackIndex, text);
   return index;
 }
 

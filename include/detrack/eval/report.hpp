@@ -10,7 +10,6 @@
 #include <limits>
 #include <map>
 #include <numeric>
-#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -518,10 +517,7 @@ inline std::string report_html(const Report& report) {
 
 /// Writes report_html() to `path`, all or nothing. Errors: io.
 inline void write_report(const Report& report, const std::filesystem::path& path) {
-  const std::string html = report_html(report);
-  AtomicFile file(path);
-  file.write(std::as_bytes(std::span(html)));
-  file.commit();
+  write_atomically(path, report_html(report));
 }
 
 }  // namespace detrack

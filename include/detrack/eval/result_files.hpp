@@ -8,7 +8,6 @@
 #include <filesystem>
 #include <span>
 #include <string>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -21,6 +20,7 @@
 #include "detrack/eval/evaluation.hpp"
 #include "detrack/eval/fixed.hpp"
 #include "detrack/io/atomic_file.hpp"
+#include "detrack/io/make_folder.hpp"
 #include "detrack/io/quoted.hpp"
 
 namespace detrack {
@@ -90,18 +90,9 @@ inline std::string format_times(std::span<const double> seconds, ResultLayout la
 
 namespace detail {
 
-/// With those above it, where they are not there. Errors: io.
-inline void make_folder(const std::filesystem::path& folder) {
-  std::error_code reason;
-  std::filesystem::create_directories(folder, reason);
-  if (reason) fail(ErrorCode::io, folder.string(), ": cannot create the folder: ", reason.message());
-}
-
 inline void write_text(const std::filesystem::path& path, const std::string& text) {
   make_folder(path.parent_path());
-  AtomicFile file(path);
-  file.write(std::as_bytes(std::span(text)));
-  file.commit();
+  write_atomically(path, text);
 }
 
 }  // namespace detail

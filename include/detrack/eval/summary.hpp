@@ -7,7 +7,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -128,10 +127,7 @@ inline std::string summary_json(const Evaluation& evaluation) {
 
 /// Writes summary_json() to `path`, all or nothing. Errors: io.
 inline void write_summary(const Evaluation& evaluation, const std::filesystem::path& path) {
-  const std::string text = summary_json(evaluation);
-  AtomicFile file(path);
-  file.write(std::as_bytes(std::span(text)));
-  file.commit();
+  write_atomically(path, summary_json(evaluation));
 }
 
 /// A line for each sequence and one for all: frames scored, AUC, P, PNorm, AO, SR50, SR75, FPS; "-" where there is nothing

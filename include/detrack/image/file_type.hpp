@@ -37,6 +37,16 @@ inline std::string lower_case(std::string text) {
 
 }  // namespace detail
 
+/// Whether the path ends in .png, in capitals or not.
+inline bool has_png_extension(const std::filesystem::path& path) {
+  return detail::lower_case(path.extension().string()) == ".png";
+}
+/// Whether the path ends in .jpg or .jpeg, in capitals or not.
+inline bool has_jpeg_extension(const std::filesystem::path& path) {
+  const std::string extension = detail::lower_case(path.extension().string());
+  return extension == ".jpg" || extension == ".jpeg";
+}
+
 /// Whether the path ends like a file that load_image() reads: jpg, jpeg, png, bmp, ppm or pgm, in capitals or not.
 inline bool has_image_extension(const std::filesystem::path& path) {
   const std::string extension = detail::lower_case(path.extension().string());

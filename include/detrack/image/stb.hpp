@@ -145,9 +145,8 @@ inline std::vector<std::byte> encode_jpeg(const Image& image, int quality = 90) 
 /// Writes a PNG or a JPEG file (of `quality`), as the path's extension says. The file appears whole or, on a full disk, not
 /// at all. Errors: argument (another extension, as encode_jpeg()), io.
 inline void save_image(const std::filesystem::path& path, const Image& image, int quality = 90) {
-  const std::string extension = detail::lower_case(path.extension().string());
-  if (extension == ".png") return detail::replace_file(path, encode_png(image));
-  if (extension == ".jpg" || extension == ".jpeg") return detail::replace_file(path, encode_jpeg(image, quality));
+  if (has_png_extension(path)) return detail::replace_file(path, encode_png(image));
+  if (has_jpeg_extension(path)) return detail::replace_file(path, encode_jpeg(image, quality));
   fail(ErrorCode::argument, "save_image: ", path.string(), ": expected a name that ends in .png, .jpg or .jpeg");
 }
 

@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <span>
 #include <string>
+#include <string_view>
 #include <system_error>
 
 #include "detrack/core/error.hpp"
@@ -78,5 +79,12 @@ class AtomicFile {
   detail::Descriptor file_;
   bool committed_ = false;
 };
+
+/// Replaces the file at `path` by `text`, all or nothing. Errors: those of AtomicFile.
+inline void write_atomically(const std::filesystem::path& path, std::string_view text) {
+  AtomicFile file(path);
+  file.write(std::as_bytes(std::span(text)));
+  file.commit();
+}
 
 }  // namespace detrack

@@ -23,6 +23,9 @@ inline constexpr const char* kSnapshotKey = "detrack.tracker";
 inline std::array<double, 4> box_numbers(const Box& box) {
   return {box.x, box.y, box.w, box.h};
 }
+inline Shape templates_shape(const Config& config) {
+  return {config.templates, 3, config.template_size, config.template_size};
+}
 inline Box box_from_json(const nlohmann::json& json) {
   return {json.at(0).get<double>(), json.at(1).get<double>(), json.at(2).get<double>(), json.at(3).get<double>()};
 }
@@ -34,7 +37,7 @@ inline Box box_from_json(const nlohmann::json& json) {
 /// new file is complete.
 inline void save_snapshot(const std::filesystem::path& path, const TrackerSnapshot& snapshot) {
   const Config config = config_from_json(snapshot.config);
-  const Shape shape{config.templates, 3, config.template_size, config.template_size};
+  const Shape shape = detail::templates_shape(config);
   if (snapshot.templates.size() != static_cast<std::size_t>(shape.numel()))
     fail(ErrorCode::argument, "save_snapshot: templates: expected ", shape.numel(), " numbers, got ",
          snapshot.templates.size());
@@ -89,7 +92,7 @@ inline TrackerSnapshot load_snapshot(const std::filesystem::path& path) {
     fail(ErrorCode::format, file.path(), ": ", detail::kSnapshotKey, ": ", detail::escaped(error.what(), 200));
   }
   const TensorInfo& templates = file.get("templates");
-  const Shape expected{config.templates, 3, config.template_size, config.template_size};
+  const Shape expected = detail::templates_shape(config);
   if (!same_extents(templates, expected))
     fail(ErrorCode::state_dict, file.path(), ": templates: expected ", to_string(expected), ", got another shape");
   snapshot.templates.resize(static_cast<std::size_t>(expected.numel()));

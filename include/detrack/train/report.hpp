@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <filesystem>
-#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -67,10 +66,7 @@ inline std::string report_html(const TrainingReport& report) {
 
 /// Errors: io; what was there before stays then.
 inline void write_report(const TrainingReport& report, const std::filesystem::path& path) {
-  const std::string html = report_html(report);
-  AtomicFile file(path);
-  file.write(std::as_bytes(std::span(html)));
-  file.commit();
+  write_atomically(path, report_html(report));
 }
 
 }  // namespace detrack
