@@ -171,6 +171,12 @@ TEST_CASE("datasets: a subset is refused where there is none to choose") {
   refused(otb, "otb has no use for it");
   part.boxes("anno/a.txt", 2).pictures("frames/a", 0, 1, 1);
   refused(part, "trackingnet has no use for it in a folder that is a single part");
+
+  const Files parts;  // a part that is asked for by its name may be given itself
+  parts.boxes("train/a/groundtruth.txt", 2).flags("train/a/cover.label", 2, "8");
+  for (const char* path : {"train", "train/", "train/."})
+    CHECK(names(open_dataset(parts.root() / path, {.subset = "train"})) == std::vector<std::string>{"a"});
+  error_of(ErrorCode::argument, [&] { open_dataset(parts.root() / "train", {.subset = "val"}); });
 }
 
 TEST_CASE("GOT-10k: recognised without a list") {

@@ -143,7 +143,8 @@ inline Dataset open_dataset(const std::filesystem::path& root, const DatasetOpti
   };
   const auto read_parts = [&](const std::vector<std::string>& parts, auto read) {
     if (parts.empty()) {
-      if (root.filename() != options.subset) has_no_subset(" in a folder that is a single part");  // unless it is that one
+      const bool is_it = (root / "").lexically_normal().parent_path().filename() == options.subset;
+      if (!is_it) has_no_subset(" in a folder that is a single part");
       return read(root, dataset.warnings);
     }
     std::vector<Sequence> all;
