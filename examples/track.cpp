@@ -259,6 +259,7 @@ int main(int argc, char** argv) {
       "track");
   Options options;
   options.network.add_to(app);
+  app.get_option("--memory")->default_str("gated");
   options.source.add_to(app);
   app.add_option("--box", options.boxes, "x,y,w,h of a target in the first frame; once for each target");
   app.add_option("--select", options.select,

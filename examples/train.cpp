@@ -400,7 +400,8 @@ int main(int argc, char** argv) {
       "weights.safetensors.\n"
       "With --set loader.device_mb=N crops are made on the device, of pictures that stay in N MiB of its memory: threads\n"
       "then only decode what is not there yet, and samples are the same but for rounding.\n"
-      "Exit status: 0; 2 if arguments or files cannot be used; 130 after Ctrl-C, with a checkpoint.\n",
+      "Exit status: 0; 2 if arguments or files cannot be used, or updates give nothing finite; 130 after Ctrl-C, with a\n"
+      "checkpoint.\n",
       "train");
   Options options;
   app.add_option("--config", options.config, "JSON file; see examples/train/")->required();
