@@ -30,7 +30,8 @@ namespace detrack {
 template <class T>
 class Rollout {
  public:
-  /// `threads` read pictures while the network runs. The trainer must outlive this. Errors: argument (no thread).
+  /// `threads` read pictures while the network runs, and as many make the crops. The trainer must outlive this. Errors:
+  /// argument (no thread).
   Rollout(Trainer<T>& trainer, std::shared_ptr<ImageCache> images, int threads)
       : trainer_(trainer), images_(std::move(images)), threads_(threads), ctx_(cpu::make_context<float>({.threads = threads})) {
     if (threads < 1) fail(ErrorCode::argument, "Rollout: threads: expected at least 1, got ", threads);
