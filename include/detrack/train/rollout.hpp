@@ -33,7 +33,10 @@ class Rollout {
   /// `threads` read pictures while the network runs, and as many make the crops. The trainer must outlive this. Errors:
   /// argument (no thread).
   Rollout(Trainer<T>& trainer, std::shared_ptr<ImageCache> images, int threads)
-      : trainer_(trainer), images_(std::move(images)), threads_(threads), ctx_(cpu::make_context<float>({.threads = threads})) {
+      : trainer_(trainer),
+        images_(std::move(images)),
+        threads_(threads),
+        ctx_(cpu::make_context<float>({.threads = threads})) {
     if (threads < 1) fail(ErrorCode::argument, "Rollout: threads: expected at least 1, got ", threads);
   }
 
