@@ -174,6 +174,7 @@ class Evaluator {
     if (sequences.resumed() > 0)
       std::printf("%zu sequences were complete in %s and were not run again\n", sequences.resumed(), options_.save.c_str());
     if (interrupted()) return {};
+    std::printf("%s", sequences.times().text("reading, update").c_str());
     // A sequence that failed is reported and left out; the others are still worth their scores.
     return score(std::move(results), name, options_.skip_missing || !failures_.empty());
   }

@@ -119,8 +119,7 @@ class Run {
       if (more()) {
         track_frames(*targets_, *source_, [&](const TrackProgress& at) {
           take(at.frame, at.results);
-          network_times_.add(at.results[0].timings.network);
-          update_times_.add(at.results[0].timings.update);
+          times_.add(at.results[0].timings.network, at.results[0].timings.update);
           return more();
         });
         if (more() && source_->ended_early()) fail_early();
@@ -221,13 +220,9 @@ class Run {
   void report(double seconds) const {
     std::printf("%lld frames of %s in %.2f s, with %s%s\n", static_cast<long long>(frames_), source_->name().c_str(),
                 seconds, targets_->describe().c_str(), interrupted() ? " (stopped)" : "");
-    if (!network_times_.empty()) {
-      std::printf("  network     %s\n", network_times_.text().c_str());
-      std::printf("  update      %s, %.1f %% of it besides the network\n", update_times_.text().c_str(),
-                  100 * (1 - network_times_.mean() / update_times_.mean()));
-      std::printf("  end to end  %8.2f ms mean,%40.1f frames/s (decoding, update, output)\n",
-                  1e3 * seconds / static_cast<double>(frames_), static_cast<double>(frames_) / seconds);
-    }
+    TrackingTimes times = times_;
+    times.add_whole(frames_, seconds);
+    std::printf("%s", times.text("decoding, update, output").c_str());
     for (const Output& output : outputs_of(options_)) std::printf("  %s: %s\n", output.what, output.path.c_str());
   }
 
@@ -239,7 +234,7 @@ class Run {
   std::unique_ptr<FrameSource> source_;
   std::unique_ptr<Renderer> renderer_;
   std::vector<Outputs> outputs_;
-  Durations network_times_, update_times_;
+  TrackingTimes times_;
   std::int64_t frames_ = 0;
   Clock::time_point begin_;
 };

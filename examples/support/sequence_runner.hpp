@@ -21,6 +21,7 @@
 #include "detrack/track/tracker.hpp"
 #include "examples/support/program.hpp"
 #include "examples/support/progress.hpp"
+#include "examples/support/timing.hpp"
 
 namespace detrack::program {
 
@@ -33,8 +34,9 @@ struct RunnerOptions {
 };
 
 /// One sequence from its first frame to its last. Stops between frames when interrupted: then the result is shorter.
-/// Errors: io, format, argument, naming sequence and frame.
-inline SequenceResult run_sequence(Tracker& tracker, const Sequence& sequence, std::atomic<std::int64_t>& frames_done) {
+/// `times` gets every frame but the first. Errors: io, format, argument, naming sequence and frame.
+inline SequenceResult run_sequence(Tracker& tracker, const Sequence& sequence, std::atomic<std::int64_t>& frames_done,
+                                   TrackingTimes& times) {
   using Clock = std::chrono::steady_clock;
   SequenceResult result;
   result.name = sequence.name;
@@ -42,6 +44,7 @@ inline SequenceResult run_sequence(Tracker& tracker, const Sequence& sequence, s
   auto& seconds = result.seconds.emplace_back();
   auto& confidences = result.confidences;
   for (std::size_t t = 0; t < sequence.frames.size() && !interrupted(); ++t) {
+    const auto before = Clock::now();
     const Image image = load_image(sequence.frames[t]);
     const auto begin = Clock::now();
     try {
@@ -53,6 +56,8 @@ inline SequenceResult run_sequence(Tracker& tracker, const Sequence& sequence, s
         const TrackResult tracked = tracker.update(image);
         boxes.push_back(tracked.box);
         confidences.push_back({tracked.score, tracked.iou, tracked.state});
+        times.add(tracked.timings.network, tracked.timings.update);
+        times.add_whole(1, std::chrono::duration<double>(Clock::now() - before).count());
       }
     } catch (const Error& error) {
       fail(error.code(), sequence.name, ": ", sequence.frames[t].string(), ": ", error.what());
@@ -123,6 +128,8 @@ class SequenceRunner {
 
   /// Sequences that were found complete.
   std::size_t resumed() const { return resumed_; }
+  /// Of the sequences that were run to their end.
+  const TrackingTimes& times() const { return times_; }
   /// What went wrong, a line for each sequence that has no result; one line for all where there could be no tracker.
   const std::vector<std::string>& failures() const { return failures_; }
   /// Why fewer sequences than asked for ran at a time, a line for each tracker that could not be made beside the first.
@@ -147,11 +154,14 @@ class SequenceRunner {
       try {
         if (sequence.frames.empty())
           fail(ErrorCode::format, sequence.name, ": expected pictures, got none beside ", sequence.annotation.string());
-        SequenceResult result = run_sequence(tracker, sequence, frames_done_);
+        TrackingTimes times;
+        SequenceResult result = run_sequence(tracker, sequence, frames_done_, times);
         if (result.runs[0].size() < sequence.frames.size()) return;  // interrupted
         if (!options_.save.empty())
           write_result(options_.save, options_.layout, sequence.name, result.runs[0], result.seconds[0], result.confidences);
         results_[order[at]] = as_written(std::move(result));
+        const std::lock_guard lock(mutex_);
+        times_.add(times);
       } catch (const std::exception& error) {
         const std::lock_guard lock(mutex_);
         failures_.push_back(error.what());
@@ -171,6 +181,7 @@ class SequenceRunner {
   RunnerOptions options_;
   std::vector<SequenceResult> results_;
   std::atomic<std::int64_t> frames_done_{0};
+  TrackingTimes times_;
   std::size_t resumed_ = 0;
   std::mutex mutex_;
   std::vector<std::string> failures_, warnings_;

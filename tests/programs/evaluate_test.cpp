@@ -107,6 +107,7 @@ TEST_CASE("evaluate: runs the tracker, saves result files, and does not run twic
   const std::string run = "--weights w.safetensors --dataset data --protocol otb --save results ";
   Outcome outcome = work.evaluate(run + "--report report --jobs 2");
   CHECK_MESSAGE(outcome.status == 0, outcome.output);
+  for (const char* part : {"network ", "update ", "end to end "}) CHECK(outcome.says(part));
   const auto first = work.json("results/summary.json");
   CHECK(first.at("overall").at("fps") > 0);
   CHECK(fs::exists(work.at("results/times/walk_time.txt")));
@@ -123,6 +124,7 @@ TEST_CASE("evaluate: runs the tracker, saves result files, and does not run twic
 
   outcome = work.evaluate("--results results --dataset data --protocol otb --report again");
   CHECK(outcome.status == 0);
+  CHECK_FALSE(outcome.says("end to end "));  // nothing was tracked
   CHECK(work.json("again/summary.json").at("overall").at("auc") == first.at("overall").at("auc"));
 
   outcome = work.evaluate("--weights other.safetensors --dataset data --protocol otb --save results");
