@@ -217,12 +217,11 @@ class Run {
     renderer_.reset();
   }
 
-  void report(double seconds) const {
+  void report(double seconds) {
     std::printf("%lld frames of %s in %.2f s, with %s%s\n", static_cast<long long>(frames_), source_->name().c_str(),
                 seconds, targets_->describe().c_str(), interrupted() ? " (stopped)" : "");
-    TrackingTimes times = times_;
-    times.add_whole(frames_, seconds);
-    std::printf("%s", times.text("decoding, update, output").c_str());
+    times_.add_whole(frames_, seconds);
+    std::printf("%s", times_.text("decoding, update, output").c_str());
     for (const Output& output : outputs_of(options_)) std::printf("  %s: %s\n", output.what, output.path.c_str());
   }
 
