@@ -12,15 +12,15 @@ namespace detrack::program {
 
 void DeviceOptions::add_to(CLI::App& app) {
   app.add_option("--device", device_, "Where the network runs: cpu or cuda")->capture_default_str();
-  app.add_option("--precision", precision_, "f32, or bf16 (on cuda, where it is the default)")
+  app.add_option("--precision", precision_,
+                 "f32 (default on cpu), or bf16 (default on cuda). On cpu bf16 concerns matrix products alone, and pays on "
+                 "processors with AVX512-BF16")
       ->check(CLI::IsMember({"f32", "bf16"}));
   app.add_option("--threads", threads_, "CPU threads; 0: all of the machine's")->capture_default_str();
 }
 
 void DeviceOptions::check() const {
   if (device_ != "cpu" && device_ != "cuda") fail(ErrorCode::argument, "--device: expected cpu or cuda, got ", device_);
-  if (device_ == "cpu" && precision_ == "bf16")
-    fail(ErrorCode::argument, "--precision bf16: expected --device cuda, got cpu");
 #ifndef DETRACK_WITH_CUDA
   if (cuda())
     fail(ErrorCode::not_available,
@@ -29,13 +29,18 @@ void DeviceOptions::check() const {
 #endif
 }
 
+std::string DeviceOptions::text() const {
+  if (cuda()) return bf16() ? "cuda" : "cuda f32";
+  return products() == cpu::Products::full ? "cpu" : "cpu bf16";
+}
+
 template <>
 Context<float> make_context(const DeviceOptions& options) {
   options.check();
 #ifdef DETRACK_WITH_CUDA
   if (options.cuda()) return cuda::make_context<float>();
 #endif
-  return cpu::make_context<float>({.threads = options.threads()});
+  return cpu::make_context<float>({.threads = options.threads(), .products = options.products()});
 }
 
 #ifdef DETRACK_WITH_CUDA
@@ -51,7 +56,7 @@ std::shared_ptr<const Network> DeviceOptions::network(DeTrack<float> model) cons
 #ifdef DETRACK_WITH_CUDA
   if (cuda()) return bf16() ? cuda::network<bfloat16>(model) : cuda::network<float>(model);
 #endif
-  return cpu_network(std::move(model));
+  return cpu_network(std::move(model), products());
 }
 
 }  // namespace detrack::program

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "detrack/cpu/backend.hpp"
 #include "detrack/model/detrack.hpp"
 #include "detrack/track/network.hpp"
 
@@ -20,11 +21,13 @@ class DeviceOptions {
   void check() const;
 
   bool cuda() const { return device_ == "cuda"; }
-  /// Parameters and activations are bfloat16.
+  /// Parameters and activations are bfloat16: on CUDA.
   bool bf16() const { return cuda() && precision_ != "f32"; }
+  /// On the CPU.
+  cpu::Products products() const { return precision_ == "bf16" ? cpu::Products::bfloat16 : cpu::Products::full; }
   int threads() const { return threads_; }
-  /// "cpu", "cuda", "cuda f32".
-  std::string text() const { return device_ + (cuda() && !bf16() ? " f32" : ""); }
+  /// "cpu", "cpu bf16", "cuda", "cuda f32".
+  std::string text() const;
 
   /// A model where it is to run. Errors: those of check() and of the device.
   std::shared_ptr<const Network> network(DeTrack<float> model) const;

@@ -68,7 +68,8 @@ class Field {
 template <class T>
 class Bench {
  public:
-  Bench(Context<T> context, std::int64_t gap) : ctx(std::move(context)), gap_(gap) {}
+  Bench(Context<T> context, std::int64_t gap, bool bfloats = false)
+      : ctx(std::move(context)), gap_(gap), bfloats_(bfloats) {}
   View<const T> in(const Shape& shape, double scale = 1) { return random(shape, scale).view(); }
   View<T> out(const Shape& shape) {
     Field<T>& field = add(shape);
@@ -94,13 +95,17 @@ class Bench {
     fields_.push_back(std::make_unique<Field<T>>(shape, gap_));
     return *fields_.back();
   }
-  /// Values that a float holds exactly, the same whatever T is.
+  /// Values that a float holds exactly, or a bfloat16, the same whatever T is.
   Field<T>& random(const Shape& shape, double scale) {
     Field<T>& field = add(shape);
-    field.generate([&] { return static_cast<double>(static_cast<float>(scale * rng_.normal())); });
+    field.generate([&] {
+      const auto x = static_cast<float>(scale * rng_.normal());
+      return static_cast<double>(bfloats_ ? static_cast<float>(bfloat16(x)) : x);
+    });
     return field;
   }
   std::int64_t gap_;
+  bool bfloats_;
   Philox rng_{7};
   std::vector<std::unique_ptr<Field<T>>> fields_;
   std::vector<std::size_t> written_;
@@ -109,8 +114,8 @@ class Bench {
 using Results = std::vector<std::vector<double>>;
 
 template <class T, class Program>
-Results results_of(Context<T> ctx, std::int64_t gap, const Program& program) {
-  Bench<T> bench(std::move(ctx), gap);
+Results results_of(Context<T> ctx, std::int64_t gap, const Program& program, bool bfloats = false) {
+  Bench<T> bench(std::move(ctx), gap, bfloats);
   program(bench);
   return bench.results();
 }
@@ -138,6 +143,15 @@ inline int some_threads() {
   return 2;
 }
 
+inline void check_equal(const Results& one, const Results& other, const char* difference) {
+  for (std::size_t i = 0; i < one.size(); ++i)
+    for (std::size_t k = 0; k < one[i].size(); ++k)
+      if (!(one[i][k] == other[i][k])) {
+        FAIL_CHECK(difference << " in output " << i << " at " << k);
+        return;
+      }
+}
+
 /// Runs a program on the reference in double, and on the CPU backend in double and float with one and two threads.
 template <class Program>
 void check_against_reference(const Program& program, double floor = 1e-6) {
@@ -149,12 +163,7 @@ void check_against_reference(const Program& program, double floor = 1e-6) {
     const double reference_error = distance(results_of(reference_context<float>(), gap, program), expected);
     CHECK(distance(narrow, expected) <= 2 * reference_error + floor);
     const Results threaded = results_of(cpu::make_context<float>({some_threads()}), gap, program);
-    for (std::size_t i = 0; i < narrow.size(); ++i)
-      for (std::size_t k = 0; k < narrow[i].size(); ++k)
-        if (!(narrow[i][k] == threaded[i][k])) {
-          FAIL_CHECK("two threads differ from one in output " << i << " at " << k);
-          return;
-        }
+    check_equal(narrow, threaded, "two threads differ from one");
   }
 }
 

@@ -6,8 +6,10 @@
 using namespace detrack;
 using namespace detrack::cpu_test;
 
-TEST_CASE("cpu: the second run allocates nothing") {
-  auto ctx = cpu::make_context<float>({some_threads()});
+TEST_CASE_TEMPLATE("cpu: the second run allocates nothing", Factors, float, cpu::BfloatPair) {
+  auto ctx = cpu::make_context<float>(
+      {.threads = some_threads(),
+       .products = std::is_same_v<Factors, float> ? cpu::Products::full : cpu::Products::bfloat16});
   const std::int64_t R = 96, C = 192;
   auto x = Tensor<float>::zeros({R, C}), w = Tensor<float>::zeros({4 * C, C}), b = Tensor<float>::zeros({4 * C});
   auto y = Tensor<float>::zeros({R, 4 * C}), pre = Tensor<float>::zeros({R, 4 * C}), dx = Tensor<float>::zeros({R, C});

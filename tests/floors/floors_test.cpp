@@ -19,6 +19,7 @@ const std::map<std::string, int> kFloors{{"core", 0}, {"ops", 1},   {"image", 1}
 
 // Folder, or one file, and how the outside headers start that it may include besides the standard library's.
 const std::map<std::string, std::vector<std::string>> kOutside{{"cpu", {"Eigen/"}},
+                                                               {"cpu/bfloat_pair.hpp", {"immintrin.h"}},
                                                                {"io/json.hpp", {"nlohmann/"}},
                                                                {"io", {"fcntl.h", "sys/", "unistd.h"}},
                                                                {"image/stb_library.hpp", {"stb/"}},
@@ -266,6 +267,7 @@ TEST_CASE("each breach is found") {
       {"core/spaced.hpp", "  #  include  <nlohmann/json.hpp>"},
       {"ops/sibling.hpp", "#include \"detrack/io/json.hpp\""},
       {"ops/openmp.hpp", "#pragma omp parallel for"},
+      {"cpu/intrinsics.hpp", "#include <immintrin.h>"},
       {"io/eigen.hpp", "#include <Eigen/Core>"},
       {"image/stb_elsewhere.hpp", "#include <stb/stb_image.h>"},
       {"nn/backend.hpp", "#include \"detrack/cpu/backend.hpp\""},

@@ -123,6 +123,22 @@ TEST_CASE("track: boxes, times and scores of every frame, the same every time") 
   CHECK(work.text("again.txt") == work.text("boxes.txt"));
 }
 
+TEST_CASE("track --precision bf16 on the CPU: products alone are rounded, and the run says so") {
+  const ClipWorkshop work;
+  const std::string run = kRun + "--frames frames --threads 1 --hold-after 0 --json all.json";
+  const auto first_update = [&](const std::string& options) {
+    const Outcome outcome = work.track(run + options);
+    REQUIRE_MESSAGE(outcome.status == 0, outcome.output);
+    const auto json = nlohmann::json::parse(work.text("all.json"));
+    CHECK((json.at("runs_on").get<std::string>().find("bfloat16 products") != std::string::npos) == !options.empty());
+    return json.at("frames")[1];
+  };
+  const auto full = first_update(""), rounded = first_update(" --precision bf16");
+  const double a = full.at("score"), b = rounded.at("score");
+  CHECK(a != b);
+  CHECK(a == doctest::Approx(b).epsilon(0.05));
+}
+
 TEST_CASE("track: a part of a video, drawn into a video, a folder and a contact sheet") {
   const ClipWorkshop work;
   Outcome outcome = work.track(kRun +

@@ -328,6 +328,23 @@ TEST_CASE("tracking with weights that are no numbers: the box stays, nothing thr
   }
 }
 
+TEST_CASE("a weights file on a CPU that multiplies in bfloat16") {
+  const detrack::test::TemporaryFolder folder;
+  DeTrack<float> model(detrack::test::small_config());
+  detrack::test::randomise(model);
+  save_model(folder / "w.safetensors", model);
+  TrackerOptions options = eager();
+  Tracker full = Tracker::load(folder / "w.safetensors", options);
+  options.device = cpu::device(cpu::Products::bfloat16);
+  Tracker rounded = Tracker::load(folder / "w.safetensors", options);
+  CHECK(rounded.describe().find("bfloat16 products") != std::string::npos);
+  full.init(noise_frame(0), kFirst);
+  rounded.init(noise_frame(0), kFirst);
+  const Box a = full.update(noise_frame(1)).box, b = rounded.update(noise_frame(1)).box;
+  CHECK(a != b);
+  CHECK(iou(a, b) > 0.9);
+}
+
 TEST_CASE("a missing or wrong weights file is an error that names it") {
   const std::string message = error_of(ErrorCode::io, [] { Tracker::load("nowhere/weights.safetensors"); });
   CHECK(message.find("nowhere/weights.safetensors") != std::string::npos);

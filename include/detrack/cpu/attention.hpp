@@ -32,15 +32,16 @@ constexpr std::int64_t whole_vectors(std::int64_t count) {
 
 /// C = or += A B for any number of rows and columns: padded buffers, B's rows ldb apart. Panels of columns outermost, so
 /// that one of B stays in the first-level cache.
-template <class T, AccessA Access>
-void multiply_block(std::int64_t rows, std::int64_t columns, std::int64_t K, const T* a, std::int64_t lda, const T* b,
-                    std::int64_t ldb, T* c, std::int64_t ldc, bool add) {
+template <class E, AccessA Access>
+void multiply_block(std::int64_t rows, std::int64_t columns, std::int64_t K, const E* a, std::int64_t lda, const E* b,
+                    std::int64_t ldb, SumOf<E>* c, std::int64_t ldc, bool add) {
+  using T = SumOf<E>;
   const std::int64_t vectors = (columns + kLanes<T> - 1) / kLanes<T>;
   const std::int64_t panels = (vectors + kTileVectors - 1) / kTileVectors;
   for (std::int64_t panel = 0; panel < panels; ++panel) {
     const std::int64_t begin = panel * vectors / panels, end = (panel + 1) * vectors / panels;
     for (std::int64_t i = 0; i < rows; i += kTileRows)
-      multiply_rows<T, Access>(std::min<std::int64_t>(kTileRows, rows - i), end - begin, K,
+      multiply_rows<E, Access>(std::min<std::int64_t>(kTileRows, rows - i), end - begin, K,
                                Access == AccessA::rows ? a + i * lda : a + i, lda, b + begin * kLanes<T>, ldb,
                                c + i * ldc + begin * kLanes<T>, ldc, add);
   }
@@ -112,41 +113,61 @@ void online_softmax_row(T* s, std::int64_t keys, T& m, T& sum, T* y, std::int64_
   sum += sum_lanes<T>(total);
 }
 
+/// The first `width` columns of rows of scratch as factors of a product: pairs are written to the front of each row. (They
+/// are made by two vectors at a time; what the last one reads beyond the width becomes pairs that nobody uses.)
+template <class E, class T>
+const E* as_factors(T* rows_in_scratch, std::int64_t ld, std::int64_t rows, std::int64_t width) {
+  if constexpr (std::is_same_v<E, BfloatPair>) {
+    constexpr std::int64_t L = kLanes<T>;
+    E* const factors = reinterpret_cast<E*>(rows_in_scratch);
+    for (std::int64_t i = 0; i < rows; ++i)
+      for (std::int64_t j = 0; j < width; j += 2 * L) {
+        const T* const from = rows_in_scratch + i * ld + j;
+        store(factors + i * ld + j / 2, pair_neighbours(load(from), load(from + L)));
+      }
+    return factors;
+  } else {
+    return rows_in_scratch;
+  }
+}
+
 /// Forward of the queries [begin, end) of one head [Dao et al. 2022, algorithm 1, queries outermost].
-template <class T>
+template <class E, class T>
 void attend(const AttentionForward<T>& op, std::int64_t b, std::int64_t h, std::int64_t begin, std::int64_t end,
             T* scratch) {
   using Tiles = AttentionTiles<T>;
-  const std::int64_t D = op.q.extent(3), Nk = op.k.extent(1), width = whole_vectors<T>(D);
+  const std::int64_t D = op.q.extent(3), Nk = op.k.extent(1), width = whole_vectors<T>(D), depth = depth_steps<E>(D);
   const auto q = head_of(op.q, b, h), k = head_of(op.k, b, h), v = head_of(op.v, b, h);
   const auto y = head_of(op.y, b, h);
   constexpr std::int64_t ld = Tiles::kForwardKeys;
-  T* const columns = scratch;  // k, by panels of kTileColumns keys
-  T* const values = columns + (Nk + kTileColumns<T>)*D;
-  T* const queries = values + Nk * width;
+  E* const columns = reinterpret_cast<E*>(scratch);  // k, by panels of kTileColumns keys
+  E* const values = columns + (Nk + kTileColumns<T>)*depth;
+  T* const queries = reinterpret_cast<T*>(values + depth_steps<E>(Nk) * width);
   T* const scores = queries + Tiles::kQueries * width;
   T* const out = scores + Tiles::kQueries * ld;
   T highest[Tiles::kQueries], sum[Tiles::kQueries];
 
   for (std::int64_t j = 0; j < Nk; j += kTileColumns<T>)
-    pack_rows(k.data + j * k.stride, k.stride, std::min(kTileColumns<T>, Nk - j), D, columns + j * D, kTileColumns<T>);
-  copy_rows(v.data, v.stride, Nk, D, T(1), values, width);
+    pack_rows(k.data + j * k.stride, k.stride, std::min(kTileColumns<T>, Nk - j), D, columns + j * depth, kTileColumns<T>);
+  pack_columns(v.data, v.stride, D, Nk, values, width);
 
   for (std::int64_t i = begin; i < end; i += Tiles::kQueries) {
     const std::int64_t rows = std::min(Tiles::kQueries, end - i);
     copy_rows(q.data + i * q.stride, q.stride, rows, D, static_cast<T>(op.scale), queries, width);
+    const E* const factors = as_factors<E>(queries, width, rows, D);
     std::fill_n(highest, rows, -std::numeric_limits<T>::infinity());
     std::fill_n(sum, rows, T(0));
     std::fill_n(out, rows * width, T(0));
     for (std::int64_t j = 0; j < Nk; j += Tiles::kForwardKeys) {
       const std::int64_t keys = std::min(Tiles::kForwardKeys, Nk - j);
       for (std::int64_t n = 0; n < keys; n += kTileColumns<T>)
-        multiply_block<T, AccessA::rows>(rows, std::min(kTileColumns<T>, keys - n), D, queries, width, columns + (j + n) * D,
-                                         kTileColumns<T>, scores + n, ld, false);
+        multiply_block<E, AccessA::rows>(rows, std::min(kTileColumns<T>, keys - n), depth, factors, width,
+                                         columns + (j + n) * depth, kTileColumns<T>, scores + n, ld, false);
       if (op.mask) apply_mask(op.mask, i, j, rows, keys, scores, ld);
       for (std::int64_t r = 0; r < rows; ++r)
         online_softmax_row(scores + r * ld, keys, highest[r], sum[r], out + r * width, width);
-      multiply_block<T, AccessA::rows>(rows, D, keys, scores, ld, values + j * width, width, out, width, true);
+      multiply_block<E, AccessA::rows>(rows, D, depth_steps<E>(keys), as_factors<E>(scores, ld, rows, keys), ld,
+                                       values + depth_steps<E>(j) * width, width, out, width, true);
     }
     for (std::int64_t r = 0; r < rows; ++r) {
       const bool sees_a_key = highest[r] != -std::numeric_limits<T>::infinity();
@@ -156,8 +177,9 @@ void attend(const AttentionForward<T>& op, std::int64_t b, std::int64_t h, std::
   }
 }
 
-template <class T>
-void run(Team<T>& team, const AttentionForward<T>& op) {
+/// Factors are multiplied as E: T itself, or BfloatPair. Softmax and sums are of T.
+template <class E, class T>
+void run_attention(Team<T>& team, const AttentionForward<T>& op) {
   using Tiles = AttentionTiles<T>;
   const std::int64_t B = op.q.extent(0), Nq = op.q.extent(1), H = op.q.extent(2), D = op.q.extent(3), Nk = op.k.extent(1);
   if (B * Nq * H * D == 0) return;
@@ -171,7 +193,7 @@ void run(Team<T>& team, const AttentionForward<T>& op) {
   team.parallel(B * H * chunks, op.flops() / 32, [&](std::int64_t task, T* scratch) {
     const std::int64_t part = task % chunks, h = task / chunks % H, b = task / chunks / H;
     const std::int64_t begin = chunks == 1 ? 0 : part * chunk;
-    attend(op, b, h, begin, chunks == 1 ? Nq : std::min(begin + chunk, Nq), scratch);
+    attend<E>(op, b, h, begin, chunks == 1 ? Nq : std::min(begin + chunk, Nq), scratch);
   });
 }
 

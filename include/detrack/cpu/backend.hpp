@@ -26,8 +26,16 @@
 namespace detrack::cpu {
 inline namespace DETRACK_CPU_ISA {
 
+/// How the factors of large matrix products are multiplied. Sums, and everything that is no product, are of T either way.
+enum class Products {
+  full,     ///< as T
+  bfloat16  ///< rounded to bfloat16 (relative error 2^-9): faster where the processor multiplies it (AVX512-BF16), else
+            ///< slower
+};
+
 struct CpuOptions {
   int threads = 0;  ///< 0: all of the machine's
+  Products products = Products::full;
 };
 
 /// T is float or double. Results do not depend on the number of threads. Scratch memory grows when a shape is first met and
@@ -35,13 +43,19 @@ struct CpuOptions {
 template <class T>
 class CpuBackend final : public ReferenceBackend<T> {
  public:
-  /// Errors: argument.
-  explicit CpuBackend(const CpuOptions& options = {}) : team_(options.threads) {}
+  /// Errors: argument (also: bfloat16 products of double).
+  explicit CpuBackend(const CpuOptions& options = {}) : team_(options.threads), products_(options.products) {
+    if (products_ == Products::bfloat16 && !std::is_same_v<T, float>)
+      fail(ErrorCode::argument, "cpu::make_context: products: expected full for float64, got bfloat16");
+  }
 
   std::string describe() const override {
     const int threads = team_.threads();
     return "cpu: " + std::to_string(threads) + (threads == 1 ? " thread, " : " threads, ") +
-           std::to_string(8 * kVectorBytes) + "-bit vectors, " + (sizeof(T) == 4 ? "float32" : "float64");
+           std::to_string(8 * kVectorBytes) + "-bit vectors, " + (sizeof(T) == 4 ? "float32" : "float64") +
+           (products_ == Products::full ? ""
+            : kMultipliesPairs          ? ", bfloat16 products"
+                                        : ", bfloat16 products (emulated: slow)");
   }
 
   using ReferenceBackend<T>::run;
@@ -49,8 +63,6 @@ class CpuBackend final : public ReferenceBackend<T> {
   void run(const Op<T>& op) override { \
     cpu::run(team_, op);               \
   }
-  DETRACK_CPU_OP(LinearForward)
-  DETRACK_CPU_OP(LinearBackward)
   DETRACK_CPU_OP(SimilarityForward)
   DETRACK_CPU_OP(SimilarityBackward)
   DETRACK_CPU_OP(LayerNormForward)
@@ -59,7 +71,6 @@ class CpuBackend final : public ReferenceBackend<T> {
   DETRACK_CPU_OP(ActivationBackward)
   DETRACK_CPU_OP(SoftmaxForward)
   DETRACK_CPU_OP(SoftmaxBackward)
-  DETRACK_CPU_OP(AttentionForward)
   DETRACK_CPU_OP(AttentionBackward)
   DETRACK_CPU_OP(PatchifyForward)
   DETRACK_CPU_OP(PositionEmbeddingForward)
@@ -71,6 +82,15 @@ class CpuBackend final : public ReferenceBackend<T> {
   DETRACK_CPU_OP(AdamW)
   DETRACK_CPU_OP(SquaredNorm)
 #undef DETRACK_CPU_OP
+  void run(const LinearForward<T>& op) override {
+    with_factors([&]<class E>(E) { run_linear<E>(team_, op); });
+  }
+  void run(const LinearBackward<T>& op) override {
+    with_factors([&]<class E>(E) { run_linear<E>(team_, op); });
+  }
+  void run(const AttentionForward<T>& op) override {
+    with_factors([&]<class E>(E) { run_attention<E>(team_, op); });
+  }
   void run(const CropNormalise<T>& op) override {
     cpu::run(team_, crop_columns_, op);
   }
@@ -88,7 +108,16 @@ class CpuBackend final : public ReferenceBackend<T> {
   }
 
  private:
+  /// f(E()), E being what the factors of products are.
+  template <class F>
+  void with_factors(const F& f) {
+    if constexpr (std::is_same_v<T, float>)
+      if (products_ == Products::bfloat16) return f(BfloatPair{});
+    f(T{});
+  }
+
   Team<T> team_;
+  Products products_;
   CropColumns<T> crop_columns_;
   CropAugmenter augmenter_;
   Scratch<float> gapless_;

@@ -78,23 +78,31 @@ void finish_tile(const Product<T>& p, const T* tile, std::int64_t ldt, std::int6
 /// A group of panels is at most 4 x 512 x 48 floats, 384 KiB of second-level cache. Lost: a depth of 384 (gradients of
 /// weights, 448 deep, then touch dw twice: 3072 x 448 x 768 at 48 % of peak instead of 64), of 192 and 256 (2 to 5 %
 /// slower), one panel at a time (4 % slower, 10 % where K is 3072), eight at a time (no gain).
-template <class T>
+/// Threads first share the rows, as far as a packed panel still meets 16 tiles of them: where they take different columns
+/// of the same rows at once, 448 x 576 x 192 runs at 189 GFLOP/s in place of 217 (in pairs 262 in place of 393).
+/// Depths count factors E: elements, or pairs of them.
+template <class E>
 struct Blocking {
-  static constexpr std::int64_t kDepth = 2048 / static_cast<std::int64_t>(sizeof(T));  // of a packed panel
+  using T = SumOf<E>;
+  static constexpr std::int64_t kDepth = 2048 / static_cast<std::int64_t>(sizeof(E));  // of a packed panel
   static constexpr std::int64_t kGroup = 4;                                            // panels packed at a time
 
   Blocking(const Product<T>& p, int threads) {
     constexpr std::int64_t L = kLanes<T>;
     vectors = (p.N + L - 1) / L;
     panels = (vectors + kTileVectors - 1) / kTileVectors;
-    depth_blocks = std::max<std::int64_t>((p.K + kDepth - 1) / kDepth, 1);
-    depth = ((p.K + depth_blocks - 1) / depth_blocks + L - 1) / L * L;
-    group = std::clamp<std::int64_t>(panels / (4 * threads), 1, kGroup);
+    const std::int64_t steps = depth_steps<E>(p.K);
+    depth_blocks = std::max<std::int64_t>((steps + kDepth - 1) / kDepth, 1);
+    depth = ((steps + depth_blocks - 1) / depth_blocks + L - 1) / L * L;
+    const std::int64_t row_tiles = (p.M + kTileRows - 1) / kTileRows, wanted = 2 * threads;
+    chunks = threads == 1 ? 1 : std::clamp<std::int64_t>(row_tiles / 16, 1, threads);
+    group = std::clamp<std::int64_t>(panels * chunks / wanted, 1, kGroup);
+    if (p.access_a == AccessA::columns)  // read in place by a single panel, or else copied, and best for many
+      group = kDepthStep<E> > 1 ? kGroup : std::clamp<std::int64_t>(panels / (2 * wanted), 1, kGroup);
     groups = (panels + group - 1) / group;
-    const std::int64_t row_tiles = (p.M + kTileRows - 1) / kTileRows;
-    const std::int64_t wanted_chunks = threads == 1 ? 1 : (3 * threads + groups - 1) / groups;
-    const std::int64_t chunk_tiles = std::max<std::int64_t>((row_tiles + wanted_chunks - 1) / wanted_chunks, 4);
-    chunk = chunk_tiles * kTileRows;
+    if (groups * chunks < wanted && threads > 1)
+      chunks = std::max(chunks, std::min((wanted + groups - 1) / groups, row_tiles / 4));
+    chunk = (row_tiles + chunks - 1) / chunks * kTileRows;
     chunks = (p.M + chunk - 1) / chunk;
   }
   std::int64_t first_vector(std::int64_t panel) const { return panel * vectors / panels; }
@@ -136,33 +144,50 @@ void pack_strips(const T* a, std::int64_t lda, std::int64_t rows, std::int64_t d
     for (std::int64_t i = 0; i < rows; ++i) to[(i / kTileRows * depth + k) * kTileRows + i % kTileRows] = a[k * lda + i];
 }
 
+/// The same in pairs of rows of a; a missing last one is 0.
+inline void pack_strips(const float* a, std::int64_t lda, std::int64_t rows, std::int64_t depth, BfloatPair* to) {
+  const std::int64_t steps = depth_steps<BfloatPair>(depth);
+  for (std::int64_t k = 0; k < depth; k += 2) {
+    const float* first = a + k * lda;
+    for (std::int64_t i = 0; i < rows; ++i)
+      to[(i / kTileRows * steps + k / 2) * kTileRows + i % kTileRows] =
+          pair_of(first[i], k + 1 < depth ? first[lda + i] : 0.0f);
+  }
+}
+
 /// One task: a group of column panels times a chunk of rows. For each block of K the panels of B are packed into this
 /// thread's scratch, where they stay in the second-level cache, and every strip of kTileRows rows of A, which stays in the
 /// first-level cache, meets all of them.
-template <class T>
-void multiply_group(const Product<T>& p, const Blocking<T>& blocking, std::int64_t group, std::int64_t chunk, T* scratch) {
+template <class E>
+void multiply_group(const Product<SumOf<E>>& p, const Blocking<E>& blocking, std::int64_t group, std::int64_t chunk,
+                    SumOf<E>* scratch) {
+  using T = SumOf<E>;
+  constexpr bool kPairs = std::is_same_v<E, BfloatPair>;
   constexpr std::int64_t L = kLanes<T>;
   const std::int64_t panel_begin = group * blocking.group;
   const std::int64_t panels = std::min(blocking.group, blocking.panels - panel_begin);
   const std::int64_t row_begin = chunk * blocking.chunk, row_end = std::min(row_begin + blocking.chunk, p.M);
-  T* const packed = scratch;
-  T* const strip = packed + blocking.group * blocking.panel_elements();
-  T* const tile = strip + blocking.strip_elements();
+  E* const packed = reinterpret_cast<E*>(scratch);
+  E* const strip = packed + blocking.group * blocking.panel_elements();
+  T* const tile = reinterpret_cast<T*>(strip + blocking.strip_elements());
   const auto panel_range = [&](std::int64_t i, std::int64_t& begin, std::int64_t& vectors) {
     begin = blocking.first_vector(panel_begin + i) * L;
     vectors = blocking.first_vector(panel_begin + i + 1) - blocking.first_vector(panel_begin + i);
   };
-  // Rows of A are read in place. Lost: copying them where they lie a multiple of a page apart and compete for the same sets
-  // of the first-level cache (K = 3072: 73 % of peak with the copy, 84 % without; eight rows fit its twelve ways).
-  const bool copy_columns = p.access_a == AccessA::columns && panels > 1;
+  // Rows of A are read in place, if not as pairs. Lost: copying them where they lie a multiple of a page apart and compete
+  // for the same sets of the first-level cache (K = 3072: 73 % of peak with the copy, 84 % without; eight rows fit its
+  // twelve ways).
+  const bool copy_columns = p.access_a == AccessA::columns && (kPairs || panels > 1);
 
   for (std::int64_t block = 0; block < blocking.depth_blocks; ++block) {
-    const std::int64_t k = block * blocking.depth, depth = std::clamp<std::int64_t>(p.K - k, 0, blocking.depth);
+    const std::int64_t k = block * blocking.depth * kDepthStep<E>;
+    const std::int64_t depth = std::clamp<std::int64_t>(p.K - k, 0, blocking.depth * kDepthStep<E>);
+    const std::int64_t steps = depth_steps<E>(depth);
     for (std::int64_t i = 0; i < panels; ++i) {
       std::int64_t begin, vectors;
       panel_range(i, begin, vectors);
       const std::int64_t columns = std::min(vectors * L, p.N - begin);
-      T* const to = packed + i * blocking.panel_elements();
+      E* const to = packed + i * blocking.panel_elements();
       if (p.access_b == AccessB::rows)
         pack_rows(p.b + begin * p.ldb + k, p.ldb, columns, depth, to, vectors * L);
       else
@@ -170,22 +195,28 @@ void multiply_group(const Product<T>& p, const Blocking<T>& blocking, std::int64
     }
     for (std::int64_t row = row_begin; row < row_end; row += kTileRows) {
       const std::int64_t rows = std::min<std::int64_t>(kTileRows, row_end - row);
-      const T* a = p.access_a == AccessA::rows ? p.a + row * p.lda + k : p.a + k * p.lda + row;
-      std::int64_t lda = p.lda;
+      const T* from = p.access_a == AccessA::rows ? p.a + row * p.lda + k : p.a + k * p.lda + row;
+      const E* a;
+      std::int64_t lda;
       if (copy_columns) {
         const std::int64_t index = (row - row_begin) / kTileRows % kStrips;
-        if (index == 0) pack_strips(a, lda, std::min<std::int64_t>(kStrips * kTileRows, row_end - row), depth, strip);
-        a = strip + index * depth * kTileRows, lda = kTileRows;
+        if (index == 0) pack_strips(from, p.lda, std::min<std::int64_t>(kStrips * kTileRows, row_end - row), depth, strip);
+        a = strip + index * steps * kTileRows, lda = kTileRows;
+      } else if constexpr (kPairs) {
+        for (std::int64_t i = 0; i < rows; ++i) pair_row(from + i * p.lda, depth, strip + i * blocking.depth);
+        a = strip, lda = blocking.depth;
+      } else {
+        a = from, lda = p.lda;
       }
       for (std::int64_t i = 0; i < panels; ++i) {
         std::int64_t begin, vectors;
         panel_range(i, begin, vectors);
-        const T* const b = packed + i * blocking.panel_elements();
+        const E* const b = packed + i * blocking.panel_elements();
         if (row + kTileRows < row_end) prefetch_strip(p, row + kTileRows, k, depth, i, panels);
         if (p.access_a == AccessA::rows)
-          multiply_rows<T, AccessA::rows>(rows, vectors, depth, a, lda, b, vectors * L, tile, vectors * L, false);
+          multiply_rows<E, AccessA::rows>(rows, vectors, steps, a, lda, b, vectors * L, tile, vectors * L, false);
         else
-          multiply_rows<T, AccessA::columns>(rows, vectors, depth, a, lda, b, vectors * L, tile, vectors * L, false);
+          multiply_rows<E, AccessA::columns>(rows, vectors, steps, a, lda, b, vectors * L, tile, vectors * L, false);
         finish_tile(p, tile, vectors * L, row, rows, begin, std::min(vectors * L, p.N - begin), block == 0,
                     block + 1 == blocking.depth_blocks);
       }
@@ -193,14 +224,16 @@ void multiply_group(const Product<T>& p, const Blocking<T>& blocking, std::int64
   }
 }
 
-template <class T>
+/// Factors are multiplied as E: T itself, or BfloatPair.
+template <class E, class T>
 void multiply(Team<T>& team, const Product<T>& p) {
   if (p.M == 0 || p.N == 0) return;
-  const Blocking<T> blocking(p, team.threads());
+  const Blocking<E> blocking(p, team.threads());
   team.reserve(blocking.scratch());
-  const double work = static_cast<double>(p.M) * static_cast<double>(p.K) * static_cast<double>(blocking.vectors);
+  const double work =
+      static_cast<double>(p.M) * static_cast<double>(depth_steps<E>(p.K)) * static_cast<double>(blocking.vectors);
   team.parallel(blocking.groups * blocking.chunks, work, [&](std::int64_t task, T* scratch) {
-    multiply_group(p, blocking, task / blocking.chunks, task % blocking.chunks, scratch);
+    multiply_group<E>(p, blocking, task / blocking.chunks, task % blocking.chunks, scratch);
   });
 }
 

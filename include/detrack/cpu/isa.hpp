@@ -9,17 +9,22 @@
 #define DETRACK_CPU_VECTOR_BYTES 16
 #endif
 
-#define DETRACK_CPU_PASTE2(a, b, c) a##b##c
-#define DETRACK_CPU_PASTE(a, b, c) DETRACK_CPU_PASTE2(a, b, c)
+#define DETRACK_CPU_PASTE2(a, b, c, d) a##b##c##d
+#define DETRACK_CPU_PASTE(a, b, c, d) DETRACK_CPU_PASTE2(a, b, c, d)
 #if defined(__FMA__)
 #define DETRACK_CPU_FMA _fma
 #else
 #define DETRACK_CPU_FMA
 #endif
+#if defined(__AVX512BF16__)
+#define DETRACK_CPU_BF16 _bf16
+#else
+#define DETRACK_CPU_BF16
+#endif
 
 /// Everything in cpu/ lives in detrack::cpu::<this>: two translation units compiled with different flags then hold
 /// different functions, and the linker cannot give one of them the other's instructions.
-#define DETRACK_CPU_ISA DETRACK_CPU_PASTE(simd, DETRACK_CPU_VECTOR_BYTES, DETRACK_CPU_FMA)
+#define DETRACK_CPU_ISA DETRACK_CPU_PASTE(simd, DETRACK_CPU_VECTOR_BYTES, DETRACK_CPU_FMA, DETRACK_CPU_BF16)
 
 #define DETRACK_INLINE inline __attribute__((always_inline))
 

@@ -1,7 +1,7 @@
 // Copies of matrix blocks in the order in which the micro-kernel reads them, padded with zeros to whole vectors.
 #pragma once
 
-#include "detrack/cpu/simd.hpp"
+#include "detrack/cpu/bfloat_pair.hpp"
 
 namespace detrack::cpu {
 inline namespace DETRACK_CPU_ISA {
@@ -42,6 +42,52 @@ inline void pack_columns(const T* from, std::int64_t ldf, std::int64_t columns, 
     std::int64_t n = 0;
     for (; n + L <= columns; n += L) store(to + k * ld + n, load(row + n));
     if (n < columns) store(to + k * ld + n, load_some(row + n, columns - n));
+  }
+}
+
+/// The same in pairs: to[s ld + n] becomes the pair of from[n ldf + 2 s] and from[n ldf + 2 s + 1]; a missing last one is 0.
+inline void pack_rows(const float* from, std::int64_t ldf, std::int64_t columns, std::int64_t depth, BfloatPair* to,
+                      std::int64_t ld) {
+  constexpr std::int64_t L = kLanes<float>;
+  for (std::int64_t n = 0; n < columns; n += L) {
+    const float* rows = from + n * ldf;
+    const std::int64_t height = columns - n < L ? columns - n : L;
+    std::int64_t k = 0;
+    Vector<BfloatPair> block[L];
+    if (height == L)
+      for (; k + 2 * L <= depth; k += 2 * L) {
+        unroll<L>([&](auto i) __attribute__((always_inline)) {
+          const float* row = rows + i * ldf + k;
+          block[i] = pair_neighbours(load(row), load(row + L));
+          __builtin_prefetch(row + L * ldf);  // the next block below
+          __builtin_prefetch(row + L * ldf + L);
+        });
+        transpose<BfloatPair>(block);
+        unroll<L>([&](auto i) __attribute__((always_inline)) { store(to + (k / 2 + i) * ld + n, block[i]); });
+      }
+    for (; k < depth; k += 2) {
+      Vector<BfloatPair> column{};
+      for (std::int64_t i = 0; i < height; ++i) {
+        const float* row = rows + i * ldf + k;
+        column[i] = pair_of(row[0], k + 1 < depth ? row[1] : 0.0f).bits;
+      }
+      store(to + k / 2 * ld + n, column);
+    }
+  }
+}
+
+/// to[s ld + n] becomes the pair of from[2 s ldf + n] and from[(2 s + 1) ldf + n]; a missing last row is 0.
+inline void pack_columns(const float* from, std::int64_t ldf, std::int64_t columns, std::int64_t depth, BfloatPair* to,
+                         std::int64_t ld) {
+  constexpr std::int64_t L = kLanes<float>;
+  for (std::int64_t k = 0; k < depth; k += 2) {
+    const float* row = from + k * ldf;
+    const bool both = k + 1 < depth;
+    for (std::int64_t n = 0; n < columns; n += L) {
+      const std::int64_t left = columns - n;
+      const auto get = [&](const float* at) { return left >= L ? load(at) : load_some(at, left); };
+      store(to + k / 2 * ld + n, pair_lanes(get(row + n), both ? get(row + ldf + n) : Vector<float>{}));
+    }
   }
 }
 

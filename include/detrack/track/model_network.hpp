@@ -181,15 +181,28 @@ class ModelNetwork final : public Network {
 };
 
 /// A model of one's own making on the CPU. Errors: those of cpu::make_context, when a run is made.
-inline std::shared_ptr<const Network> cpu_network(DeTrack<float> model) {
-  return std::make_shared<ModelNetwork<float>>(std::move(model),
-                                               [](int threads) { return cpu::make_context<float>({.threads = threads}); });
+inline std::shared_ptr<const Network> cpu_network(DeTrack<float> model, cpu::Products products = cpu::Products::full) {
+  return std::make_shared<ModelNetwork<float>>(std::move(model), [products](int threads) {
+    return cpu::make_context<float>({.threads = threads, .products = products});
+  });
 }
 
 /// A weights file on the CPU, in float. Errors: io, format, config, state_dict.
-inline std::shared_ptr<const Network> load_network(const std::filesystem::path& weights) {
-  return cpu_network(load_model<float>(weights));
+inline std::shared_ptr<const Network> load_network(const std::filesystem::path& weights,
+                                                   cpu::Products products = cpu::Products::full) {
+  return cpu_network(load_model<float>(weights), products);
 }
+
+namespace cpu {
+inline namespace DETRACK_CPU_ISA {
+
+/// For TrackerOptions::device:  options.device = detrack::cpu::device(detrack::cpu::Products::bfloat16)
+inline std::function<std::shared_ptr<const Network>(const std::filesystem::path&)> device(Products products) {
+  return [products](const std::filesystem::path& weights) { return load_network(weights, products); };
+}
+
+}  // namespace DETRACK_CPU_ISA
+}  // namespace cpu
 
 DETRACK_INSTANTIATE(class ModelRun<float>)
 DETRACK_INSTANTIATE(class ModelNetwork<float>)
