@@ -321,6 +321,7 @@ void add_ceilings(int threads) {
   for (const int n : counts) {
     const std::string suffix = "/threads:" + std::to_string(n);
     add("fma_peak" + suffix, "GFLOP/s", 1e9, [n] { return fma_peak(n); });
+    add("bfloat16_peak" + suffix, "GFLOP/s", 1e9, [n] { return pair_peak(n); });
     add("read_bandwidth" + suffix, "GB/s", 1e9, [n] { return Memory(n).read_rate(); });
     add("copy_bandwidth" + suffix, "GB/s", 1e9, [n] { return Memory(n).copy_rate(); });
   }

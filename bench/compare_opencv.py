@@ -26,12 +26,16 @@ def arguments():
     p.add_argument("--rounds", type=int, default=3, help="turns of each (default 3)")
     p.add_argument("--threads", type=int, default=2, help="of both (default 2)")
     p.add_argument("--weights", type=pathlib.Path, default=ROOT / "examples/weights/detrack-t256.safetensors")
+    p.add_argument("--precisions", default="f32", help="of detrack, some of f32,bf16 (default f32)")
     p.add_argument("--evaluate", type=pathlib.Path, default=ROOT / "build/release/examples/evaluate", help="the program")
     p.add_argument("--out", type=pathlib.Path, required=True, help="folder for the result files; must not be there yet")
     a = p.parse_args()
     a.trackers = a.trackers.split(",")
     if unknown := set(a.trackers) - set(MAKERS):
         p.error(f"--trackers: expected some of {','.join(MAKERS)}, got {','.join(unknown)}")
+    a.precisions = a.precisions.split(",")
+    if unknown := set(a.precisions) - {"f32", "bf16"}:
+        p.error(f"--precisions: expected some of f32,bf16, got {','.join(unknown)}")
     if not a.evaluate.exists():
         sys.exit(f"{a.evaluate} is missing: cmake --preset release && cmake --build --preset release")
     try:
@@ -80,9 +84,9 @@ def run_opencv(cv2, maker, a, out):
     return seconds
 
 
-def run_detrack(a, out):
+def run_detrack(a, precision, out):
     command = [a.evaluate, "--weights", a.weights, "--dataset", a.dataset, "--sequences", ",".join(a.names), "--protocol", "otb",
-               "--threads", a.threads, "--jobs", 1, "--save", out, "--quiet"]
+               "--precision", precision, "--threads", a.threads, "--jobs", 1, "--save", out, "--quiet"]
     subprocess.run([str(x) for x in command], check=True, stdout=subprocess.DEVNULL)
     files = sorted((out / "times").glob("*_time.txt"))
     return [float(t) for f in files for t in f.read_text().split()[1:]]
@@ -99,11 +103,12 @@ def score(a, folder):
 
 def main():
     a, cv2 = arguments()
-    rounds = {name: [] for name in a.trackers + [a.weights.stem]}
+    precisions = {f"{a.weights.stem}-{precision}": precision for precision in a.precisions}
+    rounds = {name: [] for name in [*a.trackers, *precisions]}
     for turn in range(1, a.rounds + 1):
         for name, times in rounds.items():
             out = a.out / f"{name}-{turn}"
-            seconds = run_opencv(cv2, MAKERS[name], a, out) if name in MAKERS else run_detrack(a, out)
+            seconds = run_opencv(cv2, MAKERS[name], a, out) if name in MAKERS else run_detrack(a, precisions[name], out)
             times.append(len(seconds) / sum(seconds))
             print(f"round {turn}: {name}: {times[-1]:.2f} frames/s, median update {1e3 * statistics.median(seconds):.1f} ms",
                   flush=True)

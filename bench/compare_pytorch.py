@@ -26,6 +26,8 @@ def arguments():
         "arguments cannot be used or there is no GPU. What PyTorch cannot do on a GPU is told in the table.")
     p.add_argument("--device", default="cpu", choices=("cpu", "cuda"), help="cuda: bench_cuda's rows; see README.md (default cpu)")
     p.add_argument("--threads", type=int, default=0, help="of both; 0: all of the machine's (default)")
+    p.add_argument("--products", default="full", choices=("full", "bfloat16"), help="of both, on a CPU: full is float32 (default); "
+                   "bfloat16 takes the rows that have products")
     p.add_argument("--rounds", type=int, default=5, help="turns that each contestant gets at a row (default 5)")
     p.add_argument("--rows", default="", help="only the rows in which this regular expression is found")
     p.add_argument("--variants", help="of PyTorch: eager, compile, autotune, onednn, aot (default: all but autotune); with cuda "
@@ -78,14 +80,14 @@ def main_on_gpu(a):
 class Detrack:
     """The two programs, one row at a time."""
 
-    def __init__(self, folder, threads, min_time):
-        self.folder, self.flags, self.context = folder, [f"--threads={threads}"], {}
+    def __init__(self, folder, threads, products, min_time):
+        self.folder, self.flags, self.context = folder, [f"--threads={threads}", f"--products={products}"], {}
         self.timing = [f"--benchmark_min_time={min_time}", "--benchmark_format=json"]
         self.program = {}
         for name in ("bench_ops", "bench_model"):
             for line in self.run(name, "--benchmark_list_tests").splitlines():
                 row = line.removesuffix("/manual_time")
-                if not re.match("fma_peak|read_bandwidth|copy_bandwidth", row):
+                if not re.match("fma_peak|bfloat16_peak|read_bandwidth|copy_bandwidth", row):
                     self.program[row] = name
 
     def run(self, name, *flags):
@@ -138,7 +140,7 @@ def measure(row, contestant, rows, a):
     return result
 
 
-HEADER = ["row", "detrack ms", "GFLOP/s", "% of FMA peak", "{} ms", "best PyTorch / detrack", "the same of the least times"]
+HEADER = ["row", "detrack ms", "GFLOP/s", "% of peak", "{} ms", "best PyTorch / detrack", "the same of the least times"]
 
 
 def cells(result, variants):
@@ -175,7 +177,7 @@ def about(a, contestant, load, torch):
     return {"date": datetime.date.today().isoformat(), "cpu": cpu_name(), "cores": os.cpu_count(), "threads": a.threads,
             "load average before": round(load, 2), "detrack": f"{commit}; {c['detrack']}", "compiler": c["compiler"],
             "flags": f"{flags} -march={cache_value(a.bench_dir, 'DETRACK_ARCH')}",
-            "FMA peak": f"{c['fma_peak']} ({c['fma_peak_one_thread']} on one thread)",
+            "peak of products": f"{c['peak']} ({c['peak_one_thread']} on one thread)",
             "memory": f"reads {c['read_bandwidth']}, copies {c['copy_bandwidth']}",
             "PyTorch": f"{torch.__version__}, {torch.backends.cpu.get_cpu_capability()}, variants {', '.join(a.variants)}",
             "rounds": f"{a.rounds} of at least {a.min_time} s"}
@@ -184,7 +186,7 @@ def about(a, contestant, load, torch):
 def save(folder, facts, results, variants):
     folder.mkdir(parents=True, exist_ok=True)
     cpu = re.sub("[^a-z0-9]+", "-", facts["cpu"].lower()).strip("-")
-    stem = folder / f"{facts['date']}-{cpu}-cpu"
+    stem = folder / f"{facts['date']}-{cpu}-cpu{'-bfloat16' if 'bfloat16' in facts['detrack'] else ''}"
     stem.with_suffix(".json").write_text(json.dumps({"about": facts, "rows": results}, indent=1) + "\n")
     text = ["# detrack against PyTorch on a CPU", "", "Medians in milliseconds; a ratio above 1: detrack is faster. How: ../README.md.", ""]
     text += [f"- {k}: {v}" for k, v in facts.items()]
@@ -218,10 +220,12 @@ def main():
         sys.exit(f"PyTorch's model is not the golden file's: {worst} is {errors[worst]:.2g} times beyond its bound")
     print(f"PyTorch's model is the golden file's: {len(errors)} tensors, the worst at {errors[worst]:.2f} of its bound")
 
-    contestant, rows, results = Detrack(a.bench_dir, a.threads, a.min_time), pytorch_rows.Rows(), []
+    bfloat16 = a.products == "bfloat16"
+    contestant = Detrack(a.bench_dir, a.threads, a.products, a.min_time)
+    rows, results = pytorch_rows.Rows(bfloat16), []
     print(line_of(header(a.variants)))
     for row in contestant.program:
-        if re.search(a.rows, row):
+        if re.search(a.rows, row) and (not bfloat16 or pytorch_rows.has_products(row)):
             results.append(measure(row, contestant, rows, a))
             print(line_of(cells(results[-1], a.variants)), flush=True)
             if not a.no_save:  # after every row: an interrupted run leaves what it has measured

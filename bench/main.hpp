@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -28,24 +29,28 @@ inline std::int64_t tokens_of(const Config& c) {
 
 namespace detail {
 
-/// Takes "--threads N" or "--threads=N" out of the arguments; -1: not a number of threads.
-inline int take_threads(int& argc, char** argv) {
-  int threads = 0, kept = 1;
+/// Takes "NAME VALUE" or "NAME=VALUE" out of the arguments.
+inline std::optional<std::string_view> take(int& argc, char** argv, std::string_view name) {
+  std::optional<std::string_view> value;
+  int kept = 1;
   for (int i = 1; i < argc; ++i) {
-    std::string_view argument = argv[i];
-    if (!argument.starts_with("--threads")) {
+    const std::string_view argument = argv[i];
+    if (argument == name && i + 1 < argc)
+      value = argv[++i];
+    else if (argument.starts_with(name) && argument.substr(name.size()).starts_with("="))
+      value = argument.substr(name.size() + 1);
+    else
       argv[kept++] = argv[i];
-      continue;
-    }
-    argument.remove_prefix(std::string_view("--threads").size());
-    if (argument.empty() && i + 1 < argc)
-      argument = argv[++i];
-    else if (argument.starts_with("="))
-      argument.remove_prefix(1);
-    const auto [end, error] = std::from_chars(argument.data(), argument.data() + argument.size(), threads);
-    if (error != std::errc() || end != argument.data() + argument.size() || threads < 0) return -1;
   }
   argc = kept;
+  return value;
+}
+
+/// Nothing where it is not a number of threads.
+inline std::optional<int> parse_threads(std::string_view text) {
+  int threads = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), threads);
+  if (error != std::errc() || end != text.data() + text.size() || threads < 0) return {};
   return threads;
 }
 
@@ -66,22 +71,25 @@ inline constexpr const char* kCompiler = "g++ " __VERSION__;
 /// Runs the rows that `add_rows(bench, threads)` registers.
 template <class F>
 int run_rows(int argc, char** argv, const F& add_rows) {
-  const int wanted = detail::take_threads(argc, argv);
-  if (wanted < 0) {
-    std::fprintf(stderr, "--threads: expected a number, 0 for all of the machine's\n");
+  const auto wanted = detail::parse_threads(detail::take(argc, argv, "--threads").value_or("0"));
+  const std::string_view products = detail::take(argc, argv, "--products").value_or("full");
+  if (!wanted || (products != "full" && products != "bfloat16")) {
+    std::fprintf(stderr, "expected --threads N, 0 for all of the machine's, and --products full or bfloat16\n");
     return 2;
   }
-  const int threads = wanted > 0 ? wanted : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  const int threads = *wanted > 0 ? *wanted : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) {
-    std::fprintf(stderr, "besides: --threads N, 0 for all of the machine's\n");
+    std::fprintf(stderr, "besides: --threads N, 0 for all of the machine's, and --products full or bfloat16\n");
     return 2;
   }
-  Bench bench{cpu::make_context<float>({.threads = threads}), measure_ceilings(threads)};
+  const auto kind = products == "full" ? cpu::Products::full : cpu::Products::bfloat16;
+  Bench bench{cpu::make_context<float>({.threads = threads, .products = kind}), measure_ceilings(threads, kind),
+              kind == cpu::Products::full ? 0 : kBfloatBound};
   benchmark::AddCustomContext("detrack", bench.ctx.describe());
   benchmark::AddCustomContext("compiler", detail::kCompiler);
-  benchmark::AddCustomContext("fma_peak", detail::number(1e-9 * bench.ceilings.fma) + " GFLOP/s");
-  benchmark::AddCustomContext("fma_peak_one_thread", detail::number(1e-9 * bench.ceilings.fma_one) + " GFLOP/s");
+  benchmark::AddCustomContext("peak", detail::number(1e-9 * bench.ceilings.fma) + " GFLOP/s");
+  benchmark::AddCustomContext("peak_one_thread", detail::number(1e-9 * bench.ceilings.fma_one) + " GFLOP/s");
   benchmark::AddCustomContext("read_bandwidth", detail::number(1e-9 * bench.ceilings.read) + " GB/s");
   benchmark::AddCustomContext("copy_bandwidth", detail::number(1e-9 * bench.ceilings.copy) + " GB/s");
   add_rows(bench, threads);

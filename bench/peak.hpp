@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "detrack/core/tensor.hpp"
+#include "detrack/cpu/backend.hpp"
 
 namespace detrack::bench {
 
@@ -69,6 +70,21 @@ inline double fma_peak(int threads) {
   });
 }
 
+/// The same of pairs in bfloat16, as the library multiplies them.
+inline double pair_peak(int threads) {
+  constexpr int kChains = 12;
+  constexpr long kSteps = 400000;
+  return best_rate(threads, 6, 4.0 * kChains * kFloats * kSteps, [](int) {
+    cpu::Vector<float> sum[kChains] = {};
+    auto a = cpu::splat(cpu::pair_of(0.5f, -0.5f)), b = cpu::splat(cpu::pair_of(1, 1));
+    keep(a), keep(b);
+    for (long step = 0; step < kSteps; ++step)
+#pragma GCC unroll 12
+      for (int i = 0; i < kChains; ++i) sum[i] = cpu::multiply_add(sum[i], a, b);
+    for (int i = 0; i < kChains; ++i) keep(sum[i]);
+  });
+}
+
 /// Bytes per second of memory, from blocks larger than the caches.
 class Memory {
  public:
@@ -107,13 +123,14 @@ class Memory {
 
 /// The ceilings that rows are compared with.
 struct Ceilings {
-  double fma = 0, fma_one = 0;  ///< FLOP/s on all threads, on one
+  double fma = 0, fma_one = 0;  ///< FLOP/s of products on all threads, on one
   double read = 0, copy = 0;    ///< bytes/s on all threads
 };
 
-inline Ceilings measure_ceilings(int threads) {
+inline Ceilings measure_ceilings(int threads, cpu::Products products) {
   Memory memory(threads);
-  return {fma_peak(threads), fma_peak(1), memory.read_rate(), memory.copy_rate()};
+  const auto peak = products == cpu::Products::full ? fma_peak : pair_peak;
+  return {peak(threads), peak(1), memory.read_rate(), memory.copy_rate()};
 }
 
 }  // namespace detrack::bench

@@ -72,17 +72,33 @@ def gradient_of(y, dy, inputs):
     return lambda: torch.autograd.grad(y, inputs, dy, retain_graph=True)
 
 
+def has_products(row):
+    return not re.match("crop|layer_norm|gelu", row)
+
+
 class Rows:
-    """make(row, variant) -> function of nothing, to be called inside `mode(row)`."""
+    """make(row, variant) -> function of nothing, to be called inside `mode(row)`. With bfloat16 products a forward has its
+    weights and activations in bfloat16, which is the fastest way there; what is differentiated has float32 parameters and autocast."""
+
+    def __init__(self, bfloat16=False):
+        self.bfloat16, self.dtype = bfloat16, torch.float32
+
+    def uniform(self, *shape):
+        return uniform(*shape).to(self.dtype)
+
+    def cast(self, module):
+        detrack.parameters_to(module, self.dtype)
+        return module
 
     @staticmethod
     def forget():
         """Drops what was compiled: past a few models of one class the compiler would give up and run eagerly."""
         torch._dynamo.reset()
 
-    @staticmethod
-    def mode(row):
-        return contextlib.nullcontext() if "backward" in row else torch.inference_mode()
+    def mode(self, row):
+        if "backward" not in row:
+            return torch.inference_mode()
+        return torch.autocast("cpu", dtype=torch.bfloat16) if self.bfloat16 else contextlib.nullcontext()
 
     def make(self, row, variant):
         torch.manual_seed(1)
@@ -91,7 +107,8 @@ class Rows:
         name, _, batch = name.partition("x")
         config = detrack.preset(name)
         tokens = config.search_tokens + config.templates * config.template_tokens
-        with torch.set_grad_enabled("backward" in kind):
+        self.dtype = torch.bfloat16 if self.bfloat16 and "backward" not in kind else torch.float32
+        with torch.set_grad_enabled("backward" in kind), self.mode(row) if "backward" in kind else contextlib.nullcontext():
             if kind in ("forward", "forward_backward"):
                 return self.model(config, kind, int(batch or 1), variant)
             if kind.startswith(("mlp", "block")):
@@ -105,16 +122,16 @@ class Rows:
         if direction == "forward":
             return lambda: detrack.attend(q(), k(), v())
         y = detrack.attend(q(), k(), v())
-        return gradient_of(y, uniform(*y.shape), inputs)
+        return gradient_of(y, uniform(*y.shape).to(y.dtype), inputs)
 
     def attention(self, c, tokens, direction):
-        qkv = uniform(1, tokens, 3 * c.width).requires_grad_(direction == "backward")
+        qkv = self.uniform(1, tokens, 3 * c.width).requires_grad_(direction == "backward")
         part = lambda i: lambda: detrack.heads_of(qkv.chunk(3, -1)[i], c.heads)
         return self.attend(part(0), part(1), part(2), qkv, direction)
 
     def denoising_attention(self, c, tokens, direction):
-        box = uniform(1, 4, c.width).requires_grad_(direction == "backward")
-        qkv = uniform(1, tokens, 3 * c.width)
+        box = self.uniform(1, 4, c.width).requires_grad_(direction == "backward")
+        qkv = self.uniform(1, tokens, 3 * c.width)
         k, v = (x.requires_grad_(direction == "backward") for x in qkv[:, :c.search_tokens].chunk(3, -1)[1:])
         return self.attend(*(lambda x=x: detrack.heads_of(x, c.heads) for x in (box, k, v)), (box, k, v), direction)
 
@@ -133,15 +150,16 @@ class Rows:
         inputs, outputs = {"qkv": (width, 3 * width), "proj": (width, width), "fc1": (width, hidden), "fc2": (hidden, width),
                            "q": (width, width)}[layer.removeprefix("box_")]
         rows = 4 if layer.startswith("box_") else tokens
-        layer, x = nn.Linear(inputs, outputs), uniform(rows, inputs)
+        layer, x = self.cast(nn.Linear(inputs, outputs)), self.uniform(rows, inputs)
         if direction == "forward":
             run = prepared(layer, (x,), variant)
             return lambda: run(x)
-        return gradient_of(layer(x.requires_grad_()), uniform(rows, outputs), (x, layer.weight, layer.bias))
+        y = layer(x.requires_grad_())
+        return gradient_of(y, uniform(rows, outputs).to(y.dtype), (x, layer.weight, layer.bias))
 
     def module(self, c, kind, tokens, variant):
-        block = detrack.DenoisingBlock(c.width, c.heads, c.mlp_ratio, c.search_tokens)
-        inputs = [uniform(1, tokens, c.width), uniform(1, 4, c.width)]
+        block = self.cast(detrack.DenoisingBlock(c.width, c.heads, c.mlp_ratio, c.search_tokens))
+        inputs = [self.uniform(1, tokens, c.width), self.uniform(1, 4, c.width)]
         module = block.mlp if kind.startswith("mlp") else block
         inputs = inputs[:1] if module is block.mlp else inputs
         run = prepared(module, tuple(inputs), variant)
@@ -156,15 +174,16 @@ class Rows:
             for x in inputs:
                 x.grad = None
             y = run(*inputs)
-            torch.autograd.backward(y, cotangents if len(inputs) > 1 else cotangents[0])
+            y = y if isinstance(y, tuple) else (y,)
+            torch.autograd.backward(y, [dy.to(part.dtype) for dy, part in zip(cotangents, y)])
 
         return step
 
     def model(self, c, kind, batch, variant):
-        model = detrack.DeTrack(c)
+        model = self.cast(detrack.DeTrack(c))
         boxes = lambda *shape: torch.tensor([0.3, 0.3, 0.6, 0.7]) + 0.05 * uniform(*shape, 4)
-        given = (uniform(batch, 3, c.search_size, c.search_size),
-                 uniform(batch, c.templates, 3, c.template_size, c.template_size), boxes(batch), boxes(batch, c.trajectory))
+        given = (self.uniform(batch, 3, c.search_size, c.search_size),
+                 self.uniform(batch, c.templates, 3, c.template_size, c.template_size), boxes(batch), boxes(batch, c.trajectory))
         if kind == "forward":
             run = prepared(model.eval(), given, variant)
             return lambda: run(*given)

@@ -26,7 +26,11 @@ struct Row {
 struct Bench {
   Context<float> ctx;
   Ceilings ceilings;
+  double least_bound = 0;  ///< of the relative errors of rows: what the context's products allow for
 };
+
+/// Factors rounded to bfloat16 are off by 2^-10 in the mean; gradients through a whole model by thirty times as much.
+inline constexpr double kBfloatBound = 5e-2;
 
 namespace detail {
 
@@ -80,7 +84,7 @@ inline void register_row(Bench& bench, const std::string& name, std::function<Ro
                                    built.cost = counter->total();
                                    ctx.arena().reserve(plan.arena().peak());
                                    const double error = built.row.error(ctx);
-                                   if (!(error <= built.row.bound))
+                                   if (!(error <= std::max(built.row.bound, bench.least_bound)))
                                      built.problem =
                                          "wrong: relative error " + std::to_string(error) + " against the reference backend";
                                    built.name = name;

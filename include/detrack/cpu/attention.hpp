@@ -197,7 +197,8 @@ void run_attention(Team<T>& team, const AttentionForward<T>& op) {
   });
 }
 
-/// Turns a row of scores into p = exp(s - lse) and a row of dp into ds = p (dp - delta).
+/// Turns a row of scores into p = exp(s - lse) and a row of dp into ds = p (dp - delta), which is 0 in the lanes that
+/// follow.
 template <class T>
 void softmax_backward_row(T* s, T* dp, std::int64_t keys, T lse, T delta) {
   constexpr std::int64_t L = kLanes<T>;
@@ -207,16 +208,31 @@ void softmax_backward_row(T* s, T* dp, std::int64_t keys, T lse, T delta) {
     store(s + j, p);
     store(dp + j, p * (load(dp + j) - delta));
   }
+  const std::int64_t whole = keys / L * L;
+  if (whole < keys) store(dp + whole, keep_some<T>(load(dp + whole), keys - whole));
+}
+
+/// Rows of scratch as factors of a product over rows: pairs of rows are written to `to`, which may be the rows themselves.
+template <class E, class T>
+const E* as_factors_down(const T* rows_in_scratch, std::int64_t ld, std::int64_t rows, std::int64_t width, T* to) {
+  if constexpr (std::is_same_v<E, BfloatPair>) {
+    E* const factors = reinterpret_cast<E*>(to);
+    pack_columns(rows_in_scratch, ld, width, rows, factors, ld);
+    return factors;
+  } else {
+    return rows_in_scratch;
+  }
 }
 
 /// Backward of one head and one chunk of its keys [Dao et al. 2022, algorithm 4]: tiles of keys outermost, whose dk and dv
-/// stay in cache. The chunk's share of dq, yet unscaled, goes to `dqueries` (Nq rows of whole vectors).
-template <class T>
+/// stay in cache. The chunk's share of dq, yet unscaled, goes to `dqueries` (Nq rows of whole vectors). Queries and
+/// gradients of y are factors of products over D and over queries, ds of products over queries and over keys.
+template <class E, class T>
 void attend_backward(const AttentionBackward<T>& op, std::int64_t b, std::int64_t h, std::int64_t chunk, T* scratch,
                      T* dqueries) {
   using Tiles = AttentionTiles<T>;
   constexpr std::int64_t ld = Tiles::kBackwardKeys;
-  const std::int64_t Nq = op.q.extent(1), D = op.q.extent(3), width = whole_vectors<T>(D);
+  const std::int64_t Nq = op.q.extent(1), D = op.q.extent(3), width = whole_vectors<T>(D), depth = depth_steps<E>(D);
   const std::int64_t begin = chunk * Tiles::kChunkKeys, end = std::min(begin + Tiles::kChunkKeys, op.k.extent(1));
   const auto q = head_of(op.q, b, h), k = head_of(op.k, b, h), v = head_of(op.v, b, h);
   const auto y = head_of(op.y, b, h), dy = head_of(op.dy, b, h);
@@ -224,13 +240,16 @@ void attend_backward(const AttentionBackward<T>& op, std::int64_t b, std::int64_
   T* const queries = scratch;  // scaled
   T* const grads = queries + Nq * width;
   T* const delta = grads + Nq * width;
-  T* const keys = delta + whole_vectors<T>(Nq);
-  T* const key_columns = keys + ld * width;
-  T* const value_columns = key_columns + ld * D;
-  T* const dkeys = value_columns + ld * D;
+  E* const keys = reinterpret_cast<E*>(delta + whole_vectors<T>(Nq));
+  E* const key_columns = keys + ld * width;
+  E* const value_columns = key_columns + ld * D;
+  T* const dkeys = reinterpret_cast<T*>(value_columns + ld * D);
   T* const dvalues = dkeys + ld * width;
   T* const p = dvalues + ld * width;
   T* const ds = p + Tiles::kQueries * ld;
+  T* const ds_down = ds + Tiles::kQueries * ld;
+  T* const queries_down = ds_down + Tiles::kQueries * ld;
+  T* const grads_down = queries_down + (Nq + 1) * width;
 
   copy_rows(q.data, q.stride, Nq, D, static_cast<T>(op.scale), queries, width);
   copy_rows(dy.data, dy.stride, Nq, D, T(1), grads, width);
@@ -239,29 +258,36 @@ void attend_backward(const AttentionBackward<T>& op, std::int64_t b, std::int64_
     for (std::int64_t d = 0; d < D; ++d) sum += grads[i * width + d] * y.data[i * y.stride + d];
     delta[i] = sum;
   }
+  const E* const over_queries = as_factors_down<E>(queries, width, Nq, D, queries_down);
+  const E* const over_queries_dy = as_factors_down<E>(grads, width, Nq, D, grads_down);
+  const E* const over_d = as_factors<E>(queries, width, Nq, D);
+  const E* const over_d_dy = as_factors<E>(grads, width, Nq, D);
   for (std::int64_t j = begin; j < end; j += ld) {
     const std::int64_t count = std::min(ld, end - j);
-    copy_rows(k.data + j * k.stride, k.stride, count, D, T(1), keys, width);
+    pack_columns(k.data + j * k.stride, k.stride, D, count, keys, width);
     for (std::int64_t n = 0; n < count; n += kTileColumns<T>) {
       const std::int64_t columns = std::min(kTileColumns<T>, count - n);
-      pack_rows(k.data + (j + n) * k.stride, k.stride, columns, D, key_columns + n * D, kTileColumns<T>);
-      pack_rows(v.data + (j + n) * v.stride, v.stride, columns, D, value_columns + n * D, kTileColumns<T>);
+      pack_rows(k.data + (j + n) * k.stride, k.stride, columns, D, key_columns + n * depth, kTileColumns<T>);
+      pack_rows(v.data + (j + n) * v.stride, v.stride, columns, D, value_columns + n * depth, kTileColumns<T>);
     }
     for (std::int64_t i = 0; i < Nq; i += Tiles::kQueries) {
-      const std::int64_t rows = std::min(Tiles::kQueries, Nq - i);
+      const std::int64_t rows = std::min(Tiles::kQueries, Nq - i), steps = depth_steps<E>(rows), at = depth_steps<E>(i);
       for (std::int64_t n = 0; n < count; n += kTileColumns<T>) {
         const std::int64_t columns = std::min(kTileColumns<T>, count - n);
-        multiply_block<T, AccessA::rows>(rows, columns, D, queries + i * width, width, key_columns + n * D, kTileColumns<T>,
-                                         p + n, ld, false);
-        multiply_block<T, AccessA::rows>(rows, columns, D, grads + i * width, width, value_columns + n * D, kTileColumns<T>,
-                                         ds + n, ld, false);
+        multiply_block<E, AccessA::rows>(rows, columns, depth, over_d + i * width, width, key_columns + n * depth,
+                                         kTileColumns<T>, p + n, ld, false);
+        multiply_block<E, AccessA::rows>(rows, columns, depth, over_d_dy + i * width, width, value_columns + n * depth,
+                                         kTileColumns<T>, ds + n, ld, false);
       }
       if (op.mask) apply_mask(op.mask, i, j, rows, count, p, ld);
       for (std::int64_t r = 0; r < rows; ++r)
         softmax_backward_row(p + r * ld, ds + r * ld, count, op.lse(b, h, i + r), delta[i + r]);
-      multiply_block<T, AccessA::columns>(count, D, rows, p, ld, grads + i * width, width, dvalues, width, i > 0);
-      multiply_block<T, AccessA::columns>(count, D, rows, ds, ld, queries + i * width, width, dkeys, width, i > 0);
-      multiply_block<T, AccessA::rows>(rows, D, count, ds, ld, keys, width, dqueries + i * width, width, j > begin);
+      multiply_block<E, AccessA::columns>(count, D, steps, as_factors_down<E>(p, ld, rows, count, p), ld,
+                                          over_queries_dy + at * width, width, dvalues, width, i > 0);
+      multiply_block<E, AccessA::columns>(count, D, steps, as_factors_down<E>(ds, ld, rows, count, ds_down), ld,
+                                          over_queries + at * width, width, dkeys, width, i > 0);
+      multiply_block<E, AccessA::rows>(rows, D, depth_steps<E>(count), as_factors<E>(ds, ld, rows, count), ld, keys, width,
+                                       dqueries + i * width, width, j > begin);
     }
     if (Nq == 0) std::fill_n(dkeys, 2 * ld * width, T(0));  // dvalues follows
     store_rows(dkeys, width, count, D, T(1), dk.data + j * dk.stride, dk.stride);
@@ -271,14 +297,15 @@ void attend_backward(const AttentionBackward<T>& op, std::int64_t b, std::int64_
 
 /// A task is a head and a chunk of its keys, because few heads would leave threads without work. The chunks' shares of dq
 /// are added in order, whichever thread made them.
-template <class T>
-void run(Team<T>& team, const AttentionBackward<T>& op) {
+template <class E, class T>
+void run_attention(Team<T>& team, const AttentionBackward<T>& op) {
   using Tiles = AttentionTiles<T>;
   constexpr std::int64_t ld = Tiles::kBackwardKeys, L = kLanes<T>;
   const std::int64_t B = op.q.extent(0), Nq = op.q.extent(1), H = op.q.extent(2), D = op.q.extent(3);
   const std::int64_t width = whole_vectors<T>(D), share = Nq * width;
   const std::int64_t chunks = (op.k.extent(1) + Tiles::kChunkKeys - 1) / Tiles::kChunkKeys;
-  team.reserve(2 * share + whole_vectors<T>(Nq) + 3 * ld * width + 2 * ld * D + 2 * Tiles::kQueries * ld,
+  const std::int64_t down = std::is_same_v<E, T> ? 0 : 2 * (Nq + 1) * width + Tiles::kQueries * ld;
+  team.reserve(2 * share + whole_vectors<T>(Nq) + 3 * ld * width + 2 * ld * D + 2 * Tiles::kQueries * ld + down,
                B * H * chunks * share);
   const auto finish = [&](std::int64_t head) {
     T* const sum = team.shared() + head * chunks * share;
@@ -288,7 +315,7 @@ void run(Team<T>& team, const AttentionBackward<T>& op) {
     store_rows(sum, width, Nq, D, static_cast<T>(op.scale), dq.data, dq.stride);
   };
   team.parallel(B * H * chunks, op.flops() / 32, [&](std::int64_t task, T* scratch) {
-    attend_backward(op, task / chunks / H, task / chunks % H, task % chunks, scratch, team.shared() + task * share);
+    attend_backward<E>(op, task / chunks / H, task / chunks % H, task % chunks, scratch, team.shared() + task * share);
     if (chunks == 1) finish(task);  // while it is in this core's cache
   });
   if (chunks > 1)

@@ -71,7 +71,6 @@ class CpuBackend final : public ReferenceBackend<T> {
   DETRACK_CPU_OP(ActivationBackward)
   DETRACK_CPU_OP(SoftmaxForward)
   DETRACK_CPU_OP(SoftmaxBackward)
-  DETRACK_CPU_OP(AttentionBackward)
   DETRACK_CPU_OP(PatchifyForward)
   DETRACK_CPU_OP(PositionEmbeddingForward)
   DETRACK_CPU_OP(ExpectationForward)
@@ -89,6 +88,9 @@ class CpuBackend final : public ReferenceBackend<T> {
     with_factors([&]<class E>(E) { run_linear<E>(team_, op); });
   }
   void run(const AttentionForward<T>& op) override {
+    with_factors([&]<class E>(E) { run_attention<E>(team_, op); });
+  }
+  void run(const AttentionBackward<T>& op) override {
     with_factors([&]<class E>(E) { run_attention<E>(team_, op); });
   }
   void run(const CropNormalise<T>& op) override {
