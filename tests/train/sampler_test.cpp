@@ -460,6 +460,88 @@ TEST_CASE("clips: of one length, of frames in the order of time, at least eight"
   CHECK(error_of(ErrorCode::argument, [&] { sampler.replacement(0, 0, 61); }).find("of at least 61") != std::string::npos);
 }
 
+TEST_CASE("clips: strides, directions and changes are drawn beside the rest") {
+  const auto data = data_of({{.name = "videos", .sequences = {moving("a", 60), moving("b", 30)}}});
+  TrainOptions o;
+  o.batch = 4;
+  o.rollout = 12;
+  const ClipSampler plain(data, o);
+  o.sampling.clip_stride = 3;
+  o.sampling.backwards_prob = 0.5;
+  o.augment.clip_prob = 0.5;
+  o.augment.rotation = 0.2;
+  o.augment.aspect = 0.1;
+  o.augment.motion_blur_prob = 0.5;
+  const ClipSampler sampler(data, o);
+  std::set<int> steps;
+  int changed = 0;
+  for (std::uint64_t i = 0; i < 60; ++i) {
+    const auto clips = sampler(i), same = sampler(i), others = plain(i);
+    for (std::size_t b = 0; b < clips.size(); ++b) {
+      const Clip& clip = clips[b];
+      CHECK(others[b].plain());
+      CHECK(whose(others[b].files[0]) == whose(clip.files[0]));
+      CHECK(others[b].flip == clip.flip);
+      CHECK(clip.files == same[b].files);
+      CHECK(clip.photometric == same[b].photometric);
+      CHECK(clip.distortion == same[b].distortion);
+      CHECK(clip.name.ends_with(" from frame " + std::to_string(frame_of(clip.files[0]))));
+      const bool forwards = frame_of(clip.files.back()) > frame_of(clip.files[0]);
+      const std::size_t late = forwards ? clip.files.size() - 1 : 1;  // of two frames that do not enclose those
+      const int step = frame_of(clip.files[late]) - frame_of(clip.files[late - 1]);
+      for (std::size_t t = 1; t < clip.files.size(); ++t) {
+        CHECK(clip.boxes[t].x == 100.0 + frame_of(clip.files[t]));
+        if (std::min(frame_of(clip.files[t]), frame_of(clip.files[t - 1])) > 5)  // past the frames without a target
+          CHECK(frame_of(clip.files[t]) - frame_of(clip.files[t - 1]) == step);
+      }
+      steps.insert(step);
+      changed += !clip.plain();
+      CHECK(std::abs(clip.distortion.rotation) <= 0.2);
+    }
+  }
+  for (const int step : {-3, -2, -1, 1, 2, 3}) CHECK(steps.contains(step));
+  CHECK(changed > 90);  // of 120 that are expected
+  CHECK(changed < 150);
+}
+
+TEST_CASE("clips: of pictures, before which a camera moves without jerks") {
+  const auto data =
+      data_of({{.name = "videos", .sequences = {moving("a", 60)}},
+               {.name = "pictures", .images = {{"boxed", {{10, 20, 60, 40}, {30, 30, 20, 20}}}, {"bare", {}}}}});
+  TrainOptions o;
+  o.batch = 4;
+  o.rollout = 24;
+  o.sampling.still_prob = 0.5;
+  o.augment.camera = 0.1;
+  const ClipSampler sampler(data, o);
+  int stills = 0;
+  double furthest = 0;
+  for (std::uint64_t i = 0; i < 50; ++i)
+    for (const Clip& clip : sampler(i)) {
+      if (clip.camera.empty()) {
+        CHECK(clip.plain());
+        continue;
+      }
+      ++stills;
+      CHECK(clip.name == "pictures: boxed");
+      CHECK(clip.files == std::vector<std::filesystem::path>(24, "boxed"));
+      CHECK(clip.boxes == std::vector<Box>(24, clip.boxes[0]));
+      REQUIRE(clip.camera.size() == 24);
+      CHECK(clip.camera[0] == CameraView{});
+      const double size = std::sqrt(clip.boxes[0].w * clip.boxes[0].h);
+      for (std::size_t t = 1; t < 24; ++t) {
+        const CameraView& view = clip.camera[t];
+        const double step = std::hypot(view.x - clip.camera[t - 1].x, view.y - clip.camera[t - 1].y) / size;
+        CHECK(step < 0.7);  // 5 deviations
+        CHECK(std::abs(std::log(view.zoom)) < 1);
+        furthest = std::max(furthest, std::hypot(view.x, view.y) / size);
+      }
+    }
+  CHECK(stills > 70);  // of 100 that are expected
+  CHECK(stills < 130);
+  CHECK(furthest > 1);
+}
+
 TEST_CASE("clips: found however little a source with long videos weighs, in the share of those that have them") {
   TrainOptions o;
   o.batch = 1;

@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <utility>
@@ -17,6 +18,7 @@
 #include "detrack/train/sampler.hpp"
 #include "tests/support/error_of.hpp"
 #include "tests/support/temporary_folder.hpp"
+#include "tests/train/bright_extent.hpp"
 #include "tests/train/scene.hpp"
 
 using namespace detrack;
@@ -202,6 +204,57 @@ TEST_CASE("rollout: a frame that cannot be read gives no batches and is named") 
   CHECK(batches[0].prior[0] == start);
   CHECK(batches[0].trajectory == std::vector<CropBox>{start, start});
   CHECK(batches[0].truth[0] == start);
+}
+
+TEST_CASE("rollout: a clip's crops are changed alike, and its boxes go with them") {
+  TrainOptions o = options_of("sequences", 1);
+  o.batch = 1;
+  Trainer<float> trainer = make_trainer(o);
+  const Box target{70, 50, 50, 20};
+  const auto images =
+      std::make_shared<ImageCache>([&](const auto&) { return detrack::test::bright_ellipse(200, 120, target); }, 1 << 20);
+  Rollout<float> rollout(trainer, images, 2);
+  Clip clip{.name = "clip", .files = {"0", "1"}, .boxes = {target, target}};
+  clip.flip = true;
+  clip.distortion = {.rotation = 0.6, .aspect = 0.3};
+  clip.photometric.gain = {0.5, 0.5, 0.5};
+  const auto batch_of = [&]() -> const Batch& {
+    const auto& batches = rollout.run({clip}, 0);
+    REQUIRE(batches.size() == 1);
+    return batches[0];
+  };
+  const Batch& batch = batch_of();
+  const Box mirrored{200 - target.right(), target.y, target.w, target.h}, turned = distorted(mirrored, clip.distortion);
+  CHECK(batch.prior[0] == to_crop(turned, crop_around(turned, trainer.config().search_factor)));
+  CHECK(batch.truth[0] == batch.prior[0]);
+  const Config& c = trainer.config();
+  const double half_way = (0.5 * 140.0 / 255 - c.mean[0]) / c.std[0];
+  const CropBox seen = detrack::test::bright_extent(batch.search.view().select(0, 0), half_way);
+  for (std::size_t k = 0; k < 4; ++k) CHECK(std::abs(seen[k] - batch.truth[0][k]) < 1.5 / 32);
+  // As it is, it is no thinner than before, twice as bright, and somewhere else.
+  const double changed = *std::max_element(batch.search.data(), batch.search.data() + 32 * 32);
+  clip.distortion = {}, clip.photometric = {};
+  const Batch& as_it_is = batch_of();
+  CHECK(as_it_is.truth[0] != CropBox{seen});
+  const double bright = *std::max_element(as_it_is.search.data(), as_it_is.search.data() + 32 * 32);
+  CHECK(changed * c.std[0] + c.mean[0] == doctest::Approx((bright * c.std[0] + c.mean[0]) / 2).epsilon(0.02));
+  // A camera that moves shows it elsewhere and in another size; the box of before is still the start.
+  clip.distortion = {.rotation = 0.6};
+  clip.camera = {{}, {.x = -12, .y = 9, .zoom = 1.25}};
+  const Batch& moved = batch_of();
+  const CropBox start = moved.prior[0];
+  CHECK(moved.truth[0][0] > start[0] + 0.05);
+  CHECK(moved.truth[0][1] < start[1] - 0.02);
+  CHECK(moved.truth[0][2] - moved.truth[0][0] == doctest::Approx(1.25 * (start[2] - start[0])));
+  const CropBox real = detrack::test::bright_extent(moved.search.view().select(0, 0), (140.0 / 255 - c.mean[0]) / c.std[0]);
+  for (std::size_t k = 0; k < 4; ++k) CHECK(std::abs(real[k] - moved.truth[0][k]) < 1.5 / 32);
+  clip.camera.clear(), clip.distortion = {};
+  // Noise is another one in each frame.
+  clip.files.push_back("2"), clip.boxes.push_back(target);
+  clip.photometric.noise = 0.05;
+  const auto& noisy = rollout.run({clip}, 0);
+  REQUIRE(noisy.size() == 2);
+  CHECK_FALSE(std::equal(noisy[0].search.data(), noisy[0].search.data() + 32, noisy[1].search.data()));
 }
 
 TEST_CASE("trainer: stage iou learns to judge boxes, and nothing but the head moves") {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -10,21 +11,31 @@
 #include <vector>
 
 #include "detrack/core/rng.hpp"
+#include "detrack/train/camera_view.hpp"
+#include "detrack/train/distortion_draw.hpp"
 #include "detrack/train/options.hpp"
+#include "detrack/train/photometric_draw.hpp"
 #include "detrack/train/training_data.hpp"
 
 namespace detrack {
 
-/// Frames of one video in which the target is visible, in the order of time.
+/// Frames of one video in which the target is visible, in the order of time or against it, or one picture again and again,
+/// and how they are changed.
 struct Clip {
   std::string name;
   std::vector<std::filesystem::path> files;
-  std::vector<Box> boxes;
-  bool flip = false;  ///< frames are mirrored
+  std::vector<Box> boxes;            ///< in the pictures as they are
+  bool flip = false;                 ///< frames are mirrored, first of all
+  Distortion distortion{};           ///< about the target's centre in the first frame
+  std::vector<CameraView> camera{};  ///< of each frame; empty: it does not move
+  Photometric photometric{};
+
+  /// Nothing else than mirrored.
+  bool plain() const { return distortion.none() && camera.empty() && photometric == Photometric{}; }
 };
 
 /// Draws as many clips as a batch has samples, all of one length: what the first one drawn has, `rollout` at most and at
-/// least kLeast. Draw i is the same whoever asks for it.
+/// least kLeast. Draw i is the same whoever asks for it. Strides, directions and changes come from a stream of their own.
 class ClipSampler {
  public:
   static constexpr std::size_t kLeast = 8;
@@ -33,17 +44,21 @@ class ClipSampler {
   ClipSampler(std::shared_ptr<const TrainingData> data, const TrainOptions& options)
       : data_(std::move(data)), options_(options), seed_(options.seed ^ stream_of("clips")) {
     long_enough(kLeast);
+    double total = 0;
+    for (const TrainingData::Source& source : data_->sources())
+      if (!source.boxed.empty()) stills_.push_back({&source, total += source.from->weight});
   }
 
   std::vector<Clip> operator()(std::uint64_t index) const {
-    Philox rng(seed_, index);
-    return draw(rng, static_cast<std::size_t>(options_.batch), 0);
+    Philox rng(seed_, index), changes(seed_ ^ stream_of("clip changes"), index);
+    return draw(rng, changes, static_cast<std::size_t>(options_.batch), 0);
   }
   /// Instead of a clip that cannot be read: another one of its length. `attempt` counts from 0. Errors: argument (no video
   /// of so many usable frames).
   Clip replacement(std::uint64_t index, std::uint64_t attempt, std::size_t length) const {
-    Philox rng(seed_ ^ stream_of("replacements"), index * 64 + attempt);
-    return std::move(draw(rng, 1, length).front());
+    const std::uint64_t seed = seed_ ^ stream_of("replacements"), which = index * 64 + attempt;
+    Philox rng(seed, which), changes(seed ^ stream_of("clip changes"), which);
+    return std::move(draw(rng, changes, 1, length).front());
   }
 
  private:
@@ -52,6 +67,11 @@ class ClipSampler {
   struct Choice {
     const TrainingData::Source* source;
     const TrainingData::Video* video;
+    double until = 0;  ///< cumulated weight
+  };
+
+  struct Still {
+    const TrainingData::Source* source;
     double until = 0;  ///< cumulated weight
   };
 
@@ -86,29 +106,70 @@ class ClipSampler {
   }
 
   /// `length` 0: as the first one allows.
-  std::vector<Clip> draw(Philox& rng, std::size_t count, std::size_t length) const {
+  std::vector<Clip> draw(Philox& rng, Philox& changes, std::size_t count, std::size_t length) const {
     std::vector<Clip> clips;
     while (clips.size() < count) {
       const auto [choice, flip] = draw_video(rng, std::max(length, kLeast));
-      const TrainingData::Video& video = *choice.video;
-      const std::size_t frames = video.frames.size();
-      if (length == 0) length = std::min(frames, std::max(static_cast<std::size_t>(options_.rollout), kLeast));
-      const std::size_t first = rng.below(frames - length + 1);
-      Clip& clip = clips.emplace_back();
+      if (length == 0)
+        length = std::min(choice.video->frames.size(), std::max(static_cast<std::size_t>(options_.rollout), kLeast));
+      Clip clip = cut(choice, length, rng, changes);
+      if (changes.uniform() < options_.sampling.still_prob && !stills_.empty()) clip = still(length, changes);
       clip.flip = flip;
-      clip.name =
-          choice.source->from->name + ": " + video.sequence->name + " from frame " + std::to_string(video.frames[first]);
-      for (std::size_t i = first; i < first + length; ++i) {
-        clip.files.push_back(video.sequence->frames[video.frames[i]]);
-        clip.boxes.push_back(video.sequence->truth_at(video.frames[i]));
-      }
+      change(clip, changes);
+      clips.push_back(std::move(clip));
     }
     return clips;
+  }
+
+  Clip cut(const Choice& choice, std::size_t length, Philox& rng, Philox& changes) const {
+    const TrainingData::Video& video = *choice.video;
+    const std::size_t frames = video.frames.size(), widest = (frames - 1) / (length - 1);
+    const std::size_t drawn = 1 + changes.below(static_cast<std::uint64_t>(options_.sampling.clip_stride));
+    const bool backwards = changes.uniform() < options_.sampling.backwards_prob;
+    const std::size_t stride = std::min(drawn, widest), span = (length - 1) * stride, first = rng.below(frames - span);
+    Clip clip;
+    for (std::size_t i = 0; i < length; ++i) {
+      const std::size_t at = video.frames[first + (backwards ? span - i * stride : i * stride)];
+      clip.files.push_back(video.sequence->frames[at]);
+      clip.boxes.push_back(video.sequence->truth_at(at));
+      if (i == 0) clip.name = choice.source->from->name + ": " + video.sequence->name + " from frame " + std::to_string(at);
+    }
+    return clip;
+  }
+
+  /// Pictures by their sources' weights, whichever of a picture's boxes.
+  Clip still(std::size_t length, Philox& rng) const {
+    const double share = rng.uniform() * stills_.back().until;
+    const TrainingData::Source& source =
+        *std::find_if(stills_.begin(), stills_.end() - 1, [&](const Still& one) { return share < one.until; })->source;
+    const StillImage& image = source.boxed[rng.below(source.boxed.size())];
+    const Box& box = image.boxes[rng.below(image.boxes.size())];
+    Clip clip;
+    clip.name = source.from->name + ": " + image.file.string();
+    clip.files.assign(length, image.file);
+    clip.boxes.assign(length, box);
+    clip.camera = draw_camera(rng, length, std::sqrt(box.w * box.h), options_.augment.camera);
+    return clip;
+  }
+
+  /// Draws the same number of times whatever the options are.
+  void change(Clip& clip, Philox& rng) const {
+    const AugmentOptions& augment = options_.augment;
+    const bool changed = rng.uniform() < augment.clip_prob, grayscale = rng.uniform() < augment.grayscale;
+    Photometric photometric = draw_photometric(rng, augment, grayscale);
+    draw_degradation(rng, augment, photometric);
+    const Distortion distortion = draw_distortion(rng, augment, false, true);
+    const Box& box = clip.boxes.front();
+    auto camera = draw_camera(rng, clip.files.size(), std::sqrt(box.w * box.h), augment.camera);
+    if (!changed) return;
+    clip.photometric = photometric, clip.distortion = distortion;
+    if (augment.camera > 0 && clip.camera.empty()) clip.camera = std::move(camera);
   }
 
   std::shared_ptr<const TrainingData> data_;
   TrainOptions options_;
   std::uint64_t seed_;
+  std::vector<Still> stills_;
 };
 
 }  // namespace detrack

@@ -45,6 +45,9 @@ struct SamplingOptions {
   double box_jitter = 0.3;       ///< stage iou: sides of judged boxes times exp(N(0, this))
   double other_prob = 0;         ///< stage iou: a judged box that is not the predicted one is about another object, if any
   double min_side = 6;           ///< targets with a smaller side (pixels) are left out
+  std::int64_t clip_stride = 1;  ///< stage sequences: a clip is of every 1st to every this-th frame of its video
+  double backwards_prob = 0;     ///< stage sequences: a clip runs backwards
+  double still_prob = 0;         ///< stage sequences: a clip is of a picture with boxes, before which a camera moves
 
   template <class F>
   void fields(F&& f) {
@@ -58,11 +61,15 @@ struct SamplingOptions {
     f.number("box_jitter", box_jitter, 0, 3);
     f.number("other_prob", other_prob, 0, 1);
     f.number("min_side", min_side, 0, 1e5);
+    f.number("clip_stride", clip_stride, 1, 1e6);
+    f.number("backwards_prob", backwards_prob, 0, 1);
+    f.number("still_prob", still_prob, 0, 1);
   }
 };
 
-/// How pictures are changed. Probabilities are per sample (flip, grayscale) or per crop (the rest). What one of them
-/// draws does not depend on the others.
+/// How pictures are changed. Probabilities are per sample (flip, grayscale) or per crop (the rest); in stage sequences all
+/// are per clip, whose frames are changed alike, and only flip is without clip_prob. What one of them draws does not depend
+/// on the others.
 struct AugmentOptions {
   double flip = 0.5;                  ///< left and right change places in all crops of a sample
   double grayscale = 0.05;            ///< all crops of a sample lose their colours
@@ -76,10 +83,13 @@ struct AugmentOptions {
   double low_resolution_prob = 0;     ///< the crop as if it had 1.5 to 4 times fewer pixels a side
   double foreign_occlusion_prob = 0;  ///< search: a part of another picture covers up to half of the target from a side
   double distractor_prob = 0;         ///< search: the target of another sample of its source lies beside the target
-  double rotation = 0;                ///< stage pairs, iou: each crop is turned by U(-this, this), radians
-  double aspect = 0;                  ///< stage pairs, iou: the search crop is stretched, log of w / h by U(-this, this)
+  double rotation = 0;                ///< each crop is turned by U(-this, this), radians
+  double aspect = 0;                  ///< the search crop is stretched, log of w / h by U(-this, this)
   double unlabelled_rotation = 0;     ///< in place of `rotation` where a part of a picture without boxes is the target
   double unlabelled_aspect = 0;       ///< in place of `aspect` there
+  double clip_prob = 0;               ///< stage sequences: colours, blur, noise, rotation and aspect of a clip are changed
+
+  double camera = 0;  ///< stage sequences: the camera moves, by about this times the target's size from a frame to the next
 
   template <class F>
   void fields(F&& f) {
@@ -99,6 +109,8 @@ struct AugmentOptions {
     f.number("aspect", aspect, 0, 2);
     f.number("unlabelled_rotation", unlabelled_rotation, 0, 3.1416);
     f.number("unlabelled_aspect", unlabelled_aspect, 0, 2);
+    f.number("clip_prob", clip_prob, 0, 1);
+    f.number("camera", camera, 0, 1);
   }
 };
 

@@ -17,9 +17,12 @@
 #include "detrack/core/instantiate.hpp"
 #include "detrack/cpu/backend.hpp"
 #include "detrack/image/mirror.hpp"
+#include "detrack/ops/crop_plan.hpp"
 #include "detrack/track/target.hpp"
 #include "detrack/train/batch.hpp"
+#include "detrack/train/camera_view.hpp"
 #include "detrack/train/clip.hpp"
+#include "detrack/train/distortion.hpp"
 #include "detrack/train/image_cache.hpp"
 #include "detrack/train/trainer.hpp"
 
@@ -62,9 +65,13 @@ class Rollout {
         if (t + 1 < frames) ahead = read(clips, t + 1);
         if (t == 0) {
           for (std::size_t b = 0; b < clips.size(); ++b) {
-            of_clip(b, [&] { targets[b].init(box_in(clips[b], 0, *images[b]), images[b]->width(), images[b]->height()); });
+            const std::int64_t margin = margin_of(clips[b]);
+            of_clip(b, [&] {
+              targets[b].init(box_in(clips[b], 0, *images[b]), images[b]->width() + 2 * margin,
+                              images[b]->height() + 2 * margin);
+            });
             for (std::int64_t i = 0; i < n; ++i)
-              crop(*images[b], targets[b].template_region(targets[b].box()), slot(templates, b, i));
+              crop(clips[b], t, *images[b], targets[b].template_region(targets[b].box()), slot(templates, b, i));
           }
           continue;
         }
@@ -115,7 +122,7 @@ class Rollout {
         region = targets[b].search_region();
       }
       regions.push_back(region);
-      crop(*images[b], region, batch.search.view().select(0, static_cast<std::int64_t>(b)));
+      crop(clips[b], t, *images[b], region, batch.search.view().select(0, static_cast<std::int64_t>(b)));
       batch.truth[b] = to_crop(truth, region);
       batch.prior[b] = to_crop(targets[b].box(), region);
       for (const Box& box : targets[b].trajectory().boxes()) batch.trajectory.push_back(to_crop(box, region));
@@ -128,29 +135,60 @@ class Rollout {
       if (!targets[b].conclude(placed, 1, 1).admitted) continue;
       for (std::int64_t i = 1; i + 1 < n; ++i)
         std::copy_n(slot(templates, b, i + 1).data(), slot(templates, b, i).numel(), slot(templates, b, i).data());
-      if (n > 1) crop(*images[b], targets[b].template_region(placed), slot(templates, b, n - 1));
+      if (n > 1) crop(clips[b], t, *images[b], targets[b].template_region(placed), slot(templates, b, n - 1));
     }
   }
 
-  static Box box_in(const Clip& clip, std::size_t t, const Image& image) {
+  /// Of the target in the mirrored picture.
+  static Box mirrored_box(const Clip& clip, std::size_t t, const Image& image) {
     Box box = clip.boxes[t];
     if (clip.flip) box.x = static_cast<double>(image.width()) - box.right();
     return box;
+  }
+  /// What is seen by a camera that moves lies in a frame so much larger on each side, so that a target stays in it.
+  static std::int64_t margin_of(const Clip& clip) { return clip.camera.empty() ? 0 : 10000; }
+
+  static Box box_in(const Clip& clip, std::size_t t, const Image& image) {
+    const Box fixed = mirrored_box(clip, 0, image);
+    const double x = fixed.centre_x(), y = fixed.centre_y();
+    Box box = distorted(mirrored_box(clip, t, image), x, y, clip.distortion);
+    if (!clip.camera.empty()) box = seen_by(clip.camera[t], box, x, y);
+    const auto margin = static_cast<double>(margin_of(clip));
+    return {box.x + margin, box.y + margin, box.w, box.h};
   }
 
   static View<float> slot(Tensor<float>& templates, std::size_t b, std::int64_t i) {
     return templates.view().select(0, static_cast<std::int64_t>(b)).select(0, i);
   }
 
-  void crop(const Image& image, const CropRegion& region, View<float> to) {
+  /// A part of frame t, which is mirrored already, as the clip changes it.
+  void crop(const Clip& clip, std::size_t t, const Image& image, const CropRegion& region, View<float> to) {
     const Config& c = trainer_.config();
-    ops::run(ctx_, CropNormalise<float>{.frame = ImageView(image).pixels(),
-                                        .left = region.left(),
-                                        .top = region.top(),
-                                        .side = region.side,
-                                        .mean = c.mean,
-                                        .std = c.std,
-                                        .y = to});
+    if (clip.plain()) {
+      ops::run(ctx_, CropNormalise<float>{.frame = ImageView(image).pixels(),
+                                          .left = region.left(),
+                                          .top = region.top(),
+                                          .side = region.side,
+                                          .mean = c.mean,
+                                          .std = c.std,
+                                          .y = to});
+      return;
+    }
+    const Box fixed = mirrored_box(clip, 0, image);
+    CropPlan plan;
+    plan.picture = {image.data(), image.height(), image.width()};
+    const double x = fixed.centre_x(), y = fixed.centre_y();
+    const auto margin = static_cast<double>(margin_of(clip));
+    plan.region = {region.centre_x - margin, region.centre_y - margin, region.side};
+    if (!clip.camera.empty()) plan.region = in_picture(plan.region, x, y, clip.camera[t]);
+    plan.region = in_picture(plan.region, x, y, clip.distortion);
+    plan.distorted = !clip.distortion.none();
+    if (plan.distorted) plan.to_picture = clip.distortion.inverse();
+    plan.photometric = clip.photometric;
+    plan.photometric.noise_seed += t;  // a camera's noise is another one in each frame
+    ops::run(ctx_,
+             AugmentedCrops<float>{
+                 .plans = {&plan, {1}}, .mean = c.mean, .std = c.std, .y = to.reshape({1, 3, to.extent(1), to.extent(2)})});
   }
 
   /// Frame t of all clips, read on threads.
