@@ -36,6 +36,7 @@ enum class Products {
 struct CpuOptions {
   int threads = 0;  ///< 0: all of the machine's
   Products products = Products::full;
+  std::shared_ptr<const PackedWeights> weights{};  ///< that bfloat16 products need not pack
 };
 
 /// T is float or double. Results do not depend on the number of threads. Scratch memory grows when a shape is first met and
@@ -44,7 +45,8 @@ template <class T>
 class CpuBackend final : public ReferenceBackend<T> {
  public:
   /// Errors: argument (also: bfloat16 products of double).
-  explicit CpuBackend(const CpuOptions& options = {}) : team_(options.threads), products_(options.products) {
+  explicit CpuBackend(const CpuOptions& options = {})
+      : team_(options.threads), products_(options.products), weights_(options.weights) {
     if (products_ == Products::bfloat16 && !std::is_same_v<T, float>)
       fail(ErrorCode::argument, "cpu::make_context: products: expected full for float64, got bfloat16");
   }
@@ -82,7 +84,7 @@ class CpuBackend final : public ReferenceBackend<T> {
   DETRACK_CPU_OP(SquaredNorm)
 #undef DETRACK_CPU_OP
   void run(const LinearForward<T>& op) override {
-    with_factors([&]<class E>(E) { run_linear<E>(team_, op); });
+    with_factors([&]<class E>(E) { run_linear<E>(team_, op, weights_.get()); });
   }
   void run(const LinearBackward<T>& op) override {
     with_factors([&]<class E>(E) { run_linear<E>(team_, op); });
@@ -120,6 +122,7 @@ class CpuBackend final : public ReferenceBackend<T> {
 
   Team<T> team_;
   Products products_;
+  std::shared_ptr<const PackedWeights> weights_;
   CropColumns<T> crop_columns_;
   CropAugmenter augmenter_;
   Scratch<float> gapless_;

@@ -26,6 +26,7 @@ struct Product {
   const T* b = nullptr;
   std::int64_t ldb = 0;
   AccessB access_b = AccessB::rows;
+  const BfloatPair* packed = nullptr;  ///< B as PackedWeights has packed it; then b is not read
   T alpha = 1;
   const T* bias = nullptr;
   const T* residual = nullptr;
@@ -74,26 +75,47 @@ void finish_tile(const Product<T>& p, const T* tile, std::int64_t ldt, std::int6
       });
 }
 
+/// How B is cut: blocks of the depth, in each of them panels of columns. It follows from B's shape alone, which is why a
+/// packed B serves any A. Depths count factors E: elements, or pairs of them.
+template <class E>
+struct Panels {
+  using T = SumOf<E>;
+  static constexpr std::int64_t kDepth = 2048 / static_cast<std::int64_t>(sizeof(E));  // of a packed panel
+
+  Panels(std::int64_t N, std::int64_t K) {
+    constexpr std::int64_t L = kLanes<T>;
+    vectors = (N + L - 1) / L;
+    panels = (vectors + kTileVectors - 1) / kTileVectors;
+    steps = depth_steps<E>(K);
+    depth_blocks = std::max<std::int64_t>((steps + kDepth - 1) / kDepth, 1);
+    depth = ((steps + depth_blocks - 1) / depth_blocks + L - 1) / L * L;
+  }
+  std::int64_t first_vector(std::int64_t panel) const { return panel * vectors / panels; }
+  std::int64_t vectors_of(std::int64_t panel) const { return first_vector(panel + 1) - first_vector(panel); }
+  std::int64_t steps_of(std::int64_t block) const { return std::clamp<std::int64_t>(steps - block * depth, 0, depth); }
+
+  /// All of B, packed.
+  std::int64_t packed_elements() const { return steps * vectors * kLanes<T>; }
+  std::int64_t packed_at(std::int64_t block, std::int64_t panel) const {
+    return (block * depth * vectors + steps_of(block) * first_vector(panel)) * kLanes<T>;
+  }
+
+  std::int64_t steps, vectors, panels, depth_blocks, depth;
+};
+
 /// Sizes of the blocks. They follow from the shape, but for how tiles are grouped into tasks, which no result depends on.
 /// A group of panels is at most 4 x 512 x 48 floats, 384 KiB of second-level cache. Lost: a depth of 384 (gradients of
 /// weights, 448 deep, then touch dw twice: 3072 x 448 x 768 at 48 % of peak instead of 64), of 192 and 256 (2 to 5 %
 /// slower), one panel at a time (4 % slower, 10 % where K is 3072), eight at a time (no gain).
 /// Threads first share the rows, as far as a packed panel still meets 16 tiles of them: where they take different columns
 /// of the same rows at once, 448 x 576 x 192 runs at 189 GFLOP/s in place of 217 (in pairs 262 in place of 393).
-/// Depths count factors E: elements, or pairs of them.
 template <class E>
-struct Blocking {
+struct Blocking : Panels<E> {
   using T = SumOf<E>;
-  static constexpr std::int64_t kDepth = 2048 / static_cast<std::int64_t>(sizeof(E));  // of a packed panel
-  static constexpr std::int64_t kGroup = 4;                                            // panels packed at a time
+  using Panels<E>::panels, Panels<E>::depth;
+  static constexpr std::int64_t kGroup = 4;  // panels packed at a time
 
-  Blocking(const Product<T>& p, int threads) {
-    constexpr std::int64_t L = kLanes<T>;
-    vectors = (p.N + L - 1) / L;
-    panels = (vectors + kTileVectors - 1) / kTileVectors;
-    const std::int64_t steps = depth_steps<E>(p.K);
-    depth_blocks = std::max<std::int64_t>((steps + kDepth - 1) / kDepth, 1);
-    depth = ((steps + depth_blocks - 1) / depth_blocks + L - 1) / L * L;
+  Blocking(const Product<T>& p, int threads) : Panels<E>(p.N, p.K) {
     const std::int64_t row_tiles = (p.M + kTileRows - 1) / kTileRows, wanted = 2 * threads;
     chunks = threads == 1 ? 1 : std::clamp<std::int64_t>(row_tiles / 16, 1, threads);
     group = std::clamp<std::int64_t>(panels * chunks / wanted, 1, kGroup);
@@ -105,13 +127,11 @@ struct Blocking {
     chunk = (row_tiles + chunks - 1) / chunks * kTileRows;
     chunks = (p.M + chunk - 1) / chunk;
   }
-  std::int64_t first_vector(std::int64_t panel) const { return panel * vectors / panels; }
-
   std::int64_t panel_elements() const { return depth * kTileColumns<T>; }
   std::int64_t strip_elements() const { return kStrips * kTileRows * (depth + kLanes<T>); }
   std::int64_t scratch() const { return group * panel_elements() + strip_elements() + kTileRows * kTileColumns<T>; }
 
-  std::int64_t vectors, panels, depth_blocks, depth, group, groups, chunk, chunks;
+  std::int64_t group, groups, chunk, chunks;
 };
 
 /// Asks for part `part` of `parts` of the strip of A that comes next.
@@ -155,6 +175,18 @@ inline void pack_strips(const float* a, std::int64_t lda, std::int64_t rows, std
   }
 }
 
+/// One panel of B, of one block of the depth.
+template <class E>
+void pack_panel(const Product<SumOf<E>>& p, const Panels<E>& cut, std::int64_t block, std::int64_t panel, E* to) {
+  const std::int64_t L = kLanes<SumOf<E>>, begin = cut.first_vector(panel) * L, ld = cut.vectors_of(panel) * L;
+  const std::int64_t k = block * cut.depth * kDepthStep<E>, columns = std::min(ld, p.N - begin);
+  const std::int64_t depth = std::min(cut.steps_of(block) * kDepthStep<E>, p.K - k);
+  if (p.access_b == AccessB::rows)
+    pack_rows(p.b + begin * p.ldb + k, p.ldb, columns, depth, to, ld);
+  else
+    pack_columns(p.b + k * p.ldb + begin, p.ldb, columns, depth, to, ld);
+}
+
 /// One task: a group of column panels times a chunk of rows. For each block of K the panels of B are packed into this
 /// thread's scratch, where they stay in the second-level cache, and every strip of kTileRows rows of A, which stays in the
 /// first-level cache, meets all of them.
@@ -170,28 +202,24 @@ void multiply_group(const Product<SumOf<E>>& p, const Blocking<E>& blocking, std
   E* const packed = reinterpret_cast<E*>(scratch);
   E* const strip = packed + blocking.group * blocking.panel_elements();
   T* const tile = reinterpret_cast<T*>(strip + blocking.strip_elements());
-  const auto panel_range = [&](std::int64_t i, std::int64_t& begin, std::int64_t& vectors) {
-    begin = blocking.first_vector(panel_begin + i) * L;
-    vectors = blocking.first_vector(panel_begin + i + 1) - blocking.first_vector(panel_begin + i);
-  };
   // Rows of A are read in place, if not as pairs. Lost: copying them where they lie a multiple of a page apart and compete
   // for the same sets of the first-level cache (K = 3072: 73 % of peak with the copy, 84 % without; eight rows fit its
   // twelve ways).
   const bool copy_columns = p.access_a == AccessA::columns && (kPairs || panels > 1);
 
   for (std::int64_t block = 0; block < blocking.depth_blocks; ++block) {
-    const std::int64_t k = block * blocking.depth * kDepthStep<E>;
-    const std::int64_t depth = std::clamp<std::int64_t>(p.K - k, 0, blocking.depth * kDepthStep<E>);
-    const std::int64_t steps = depth_steps<E>(depth);
+    const std::int64_t steps = blocking.steps_of(block), k = block * blocking.depth * kDepthStep<E>;
+    const std::int64_t depth = std::min(steps * kDepthStep<E>, p.K - k);
+    const E* panel_at[Blocking<E>::kGroup];
     for (std::int64_t i = 0; i < panels; ++i) {
-      std::int64_t begin, vectors;
-      panel_range(i, begin, vectors);
-      const std::int64_t columns = std::min(vectors * L, p.N - begin);
       E* const to = packed + i * blocking.panel_elements();
-      if (p.access_b == AccessB::rows)
-        pack_rows(p.b + begin * p.ldb + k, p.ldb, columns, depth, to, vectors * L);
-      else
-        pack_columns(p.b + k * p.ldb + begin, p.ldb, columns, depth, to, vectors * L);
+      panel_at[i] = to;
+      if constexpr (kPairs)
+        if (p.packed) {
+          panel_at[i] = p.packed + blocking.packed_at(block, panel_begin + i);
+          continue;
+        }
+      pack_panel(p, blocking, block, panel_begin + i, to);
     }
     for (std::int64_t row = row_begin; row < row_end; row += kTileRows) {
       const std::int64_t rows = std::min<std::int64_t>(kTileRows, row_end - row);
@@ -209,15 +237,14 @@ void multiply_group(const Product<SumOf<E>>& p, const Blocking<E>& blocking, std
         a = from, lda = p.lda;
       }
       for (std::int64_t i = 0; i < panels; ++i) {
-        std::int64_t begin, vectors;
-        panel_range(i, begin, vectors);
-        const E* const b = packed + i * blocking.panel_elements();
+        const std::int64_t vectors = blocking.vectors_of(panel_begin + i), ld = vectors * L;
+        const std::int64_t begin = blocking.first_vector(panel_begin + i) * L;
         if (row + kTileRows < row_end) prefetch_strip(p, row + kTileRows, k, depth, i, panels);
         if (p.access_a == AccessA::rows)
-          multiply_rows<E, AccessA::rows>(rows, vectors, steps, a, lda, b, vectors * L, tile, vectors * L, false);
+          multiply_rows<E, AccessA::rows>(rows, vectors, steps, a, lda, panel_at[i], ld, tile, ld, false);
         else
-          multiply_rows<E, AccessA::columns>(rows, vectors, steps, a, lda, b, vectors * L, tile, vectors * L, false);
-        finish_tile(p, tile, vectors * L, row, rows, begin, std::min(vectors * L, p.N - begin), block == 0,
+          multiply_rows<E, AccessA::columns>(rows, vectors, steps, a, lda, panel_at[i], ld, tile, ld, false);
+        finish_tile(p, tile, ld, row, rows, begin, std::min(ld, p.N - begin), block == 0,
                     block + 1 == blocking.depth_blocks);
       }
     }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "detrack/cpu/column_sums.hpp"
+#include "detrack/cpu/packed_weights.hpp"
 #include "detrack/cpu/skinny_gemm.hpp"
 #include "detrack/ops/linear.hpp"
 #include "detrack/ops/similarity.hpp"
@@ -9,18 +10,21 @@
 namespace detrack::cpu {
 inline namespace DETRACK_CPU_ISA {
 
-/// Factors are multiplied as E: T itself, or BfloatPair. Few rows, whose time is that of reading w, always as T.
+/// Factors are multiplied as E: T itself, or BfloatPair. Few rows, whose time is that of reading w, as T where w is not
+/// packed.
 template <class E, class T>
-void run_linear(Team<T>& team, const LinearForward<T>& op) {
+void run_linear(Team<T>& team, const LinearForward<T>& op, const PackedWeights* weights = nullptr) {
   Product<T> p;
   p.M = op.x.extent(0), p.N = op.w.extent(0), p.K = op.w.extent(1);
   p.a = op.x.data(), p.lda = op.x.stride(0);
   p.b = op.w.data(), p.ldb = op.w.stride(0);
+  if constexpr (std::is_same_v<E, BfloatPair>)
+    if (weights) p.packed = weights->find(op.w);
   p.alpha = static_cast<T>(op.alpha), p.bias = op.b.data();
   p.residual = op.residual.data(), p.ldr = op.residual.stride(0);
   p.activation = op.activation, p.pre = op.pre.data(), p.ldp = op.pre.stride(0);
   p.c = op.y.data(), p.ldc = op.y.stride(0);
-  if (is_skinny(p))
+  if (is_skinny(p) && !p.packed)
     multiply_skinny(team, p);
   else
     multiply<E>(team, p);
