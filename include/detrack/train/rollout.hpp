@@ -17,12 +17,10 @@
 #include "detrack/core/instantiate.hpp"
 #include "detrack/cpu/backend.hpp"
 #include "detrack/image/mirror.hpp"
-#include "detrack/ops/crop_plan.hpp"
 #include "detrack/track/target.hpp"
 #include "detrack/train/batch.hpp"
-#include "detrack/train/camera_view.hpp"
 #include "detrack/train/clip.hpp"
-#include "detrack/train/distortion.hpp"
+#include "detrack/train/clip_frame.hpp"
 #include "detrack/train/image_cache.hpp"
 #include "detrack/train/trainer.hpp"
 
@@ -65,11 +63,8 @@ class Rollout {
         if (t + 1 < frames) ahead = read(clips, t + 1);
         if (t == 0) {
           for (std::size_t b = 0; b < clips.size(); ++b) {
-            const std::int64_t margin = margin_of(clips[b]);
-            of_clip(b, [&] {
-              targets[b].init(box_in(clips[b], 0, *images[b]), images[b]->width() + 2 * margin,
-                              images[b]->height() + 2 * margin);
-            });
+            const ClipFrame frame(clips[b], 0, *images[b]);
+            of_clip(b, [&] { targets[b].init(frame.target(), frame.width(), frame.height()); });
             for (std::int64_t i = 0; i < n; ++i)
               crop(clips[b], t, *images[b], targets[b].template_region(targets[b].box()), slot(templates, b, i));
           }
@@ -114,11 +109,11 @@ class Rollout {
     batch.number = number;
     std::vector<CropRegion> regions;
     for (std::size_t b = 0; b < clips.size(); ++b) {
-      const Box truth = box_in(clips[b], t, *images[b]);
+      const Box truth = ClipFrame(clips[b], t, *images[b]).target();
       CropRegion region = targets[b].search_region();
       const double reach = region.side / 2;
       if (std::abs(truth.centre_x() - region.centre_x) > reach || std::abs(truth.centre_y() - region.centre_y) > reach) {
-        of_clip(b, [&] { targets[b].relocate(box_in(clips[b], t - 1, *images[b])); });
+        of_clip(b, [&] { targets[b].relocate(ClipFrame(clips[b], t - 1, *images[b]).target()); });
         region = targets[b].search_region();
       }
       regions.push_back(region);
@@ -139,29 +134,11 @@ class Rollout {
     }
   }
 
-  /// Of the target in the mirrored picture.
-  static Box mirrored_box(const Clip& clip, std::size_t t, const Image& image) {
-    Box box = clip.boxes[t];
-    if (clip.flip) box.x = static_cast<double>(image.width()) - box.right();
-    return box;
-  }
-  /// What is seen by a camera that moves lies in a frame so much larger on each side, so that a target stays in it.
-  static std::int64_t margin_of(const Clip& clip) { return clip.camera.empty() ? 0 : 10000; }
-
-  static Box box_in(const Clip& clip, std::size_t t, const Image& image) {
-    const Box fixed = mirrored_box(clip, 0, image);
-    const double x = fixed.centre_x(), y = fixed.centre_y();
-    Box box = distorted(mirrored_box(clip, t, image), x, y, clip.distortion);
-    if (!clip.camera.empty()) box = seen_by(clip.camera[t], box, x, y);
-    const auto margin = static_cast<double>(margin_of(clip));
-    return {box.x + margin, box.y + margin, box.w, box.h};
-  }
-
   static View<float> slot(Tensor<float>& templates, std::size_t b, std::int64_t i) {
     return templates.view().select(0, static_cast<std::int64_t>(b)).select(0, i);
   }
 
-  /// A part of frame t, which is mirrored already, as the clip changes it.
+  /// A part of frame t, whose picture is mirrored already, as the clip changes it.
   void crop(const Clip& clip, std::size_t t, const Image& image, const CropRegion& region, View<float> to) {
     const Config& c = trainer_.config();
     if (clip.plain()) {
@@ -174,21 +151,9 @@ class Rollout {
                                           .y = to});
       return;
     }
-    const Box fixed = mirrored_box(clip, 0, image);
-    CropPlan plan;
-    plan.picture = {image.data(), image.height(), image.width()};
-    const double x = fixed.centre_x(), y = fixed.centre_y();
-    const auto margin = static_cast<double>(margin_of(clip));
-    plan.region = {region.centre_x - margin, region.centre_y - margin, region.side};
-    if (!clip.camera.empty()) plan.region = in_picture(plan.region, x, y, clip.camera[t]);
-    plan.region = in_picture(plan.region, x, y, clip.distortion);
-    plan.distorted = !clip.distortion.none();
-    if (plan.distorted) plan.to_picture = clip.distortion.inverse();
-    plan.photometric = clip.photometric;
-    plan.photometric.noise_seed += t;  // a camera's noise is another one in each frame
-    ops::run(ctx_,
-             AugmentedCrops<float>{
-                 .plans = {&plan, {1}}, .mean = c.mean, .std = c.std, .y = to.reshape({1, 3, to.extent(1), to.extent(2)})});
+    const CropPlan plan = ClipFrame(clip, t, image).plan(region);
+    const View<float> one = to.reshape({1, 3, to.extent(1), to.extent(2)});
+    ops::run(ctx_, AugmentedCrops<float>{.plans = {&plan, {1}}, .mean = c.mean, .std = c.std, .y = one});
   }
 
   /// Frame t of all clips, read on threads.
