@@ -73,9 +73,9 @@ TEST_CASE("bfloat pairs: both products are added, whatever the processor has") {
 }
 
 TEST_CASE("bfloat products: linear layers, forward and backward") {
-  for (const std::int64_t R : {9, 49, 140})
-    for (const std::int64_t I : {1, 2, 33, 96, 300})
-      for (const std::int64_t O : {1, 17, 49, 200}) {
+  for (const std::int64_t R : {9, 140})
+    for (const std::int64_t I : {1, 2, 33, 300})
+      for (const std::int64_t O : {1, 49, 200}) {
         CAPTURE(R);
         CAPTURE(I);
         CAPTURE(O);
@@ -117,9 +117,9 @@ TEST_CASE("bfloat products: depths of several blocks, even and odd") {
 
 TEST_CASE("bfloat products: weights packed before give the same, bit for bit, and to rounding where rows are few") {
   const std::int64_t gap = 3;
-  for (const std::int64_t R : {1, 4, 8, 9, 140})
-    for (const std::int64_t I : {1, 33, 192, 2100})
-      for (const std::int64_t O : {1, 49, 200}) {
+  for (const std::int64_t R : {4, 9, 140})
+    for (const std::int64_t I : {1, 33, 2100})
+      for (const std::int64_t O : {1, 200}) {
         CAPTURE(R);
         CAPTURE(I);
         CAPTURE(O);
@@ -172,8 +172,8 @@ TEST_CASE("bfloat products: attention") {
   Philox rng(3);
   for (std::int64_t i = 0; i < 70; ++i)
     for (std::int64_t j = 0; j < 210; ++j) mask.view()(i, j) = i != 1 && rng.uniform() < 0.6;  // query 1 sees nothing
-  for (const std::int64_t D : {1, 5, 16, 48, 64})
-    for (const std::int64_t Nq : {1, 33, 70})
+  for (const std::int64_t D : {1, 5, 48, 64})
+    for (const std::int64_t Nq : {1, 70})
       for (const std::int64_t Nk : {1, 49, 210})
         for (const bool masked : {false, true}) {
           CAPTURE(D);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "detrack/core/instantiate.hpp"
 #include "detrack/cpu/math.hpp"
 #include "detrack/cpu/micro_kernel.hpp"
 #include "detrack/cpu/pack.hpp"
@@ -186,6 +187,9 @@ void pack_panel(const Product<SumOf<E>>& p, const Panels<E>& cut, std::int64_t b
   else
     pack_columns(p.b + k * p.ldb + begin, p.ldb, columns, depth, to, ld);
 }
+
+DETRACK_INSTANTIATE(void pack_panel(const Product<float>&, const Panels<BfloatPair>&, std::int64_t, std::int64_t,
+                                    BfloatPair*))
 
 /// One task: a group of column panels times a chunk of rows. For each block of K the panels of B are packed into this
 /// thread's scratch, where they stay in the second-level cache, and every strip of kTileRows rows of A, which stays in the
