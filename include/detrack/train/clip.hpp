@@ -1,4 +1,4 @@
-// Clips of videos for training on frames that the tracker has tracked itself.
+// Clips, of videos or of a picture before which a camera moves, for training on frames that the tracker has tracked itself.
 #pragma once
 
 #include <algorithm>
@@ -46,7 +46,7 @@ class ClipSampler {
     long_enough(kLeast);
     double total = 0;
     for (const TrainingData::Source& source : data_->sources())
-      if (!source.boxed.empty()) stills_.push_back({&source, total += source.from->weight});
+      if (!source.boxed.empty()) stills_.push_back({&source, nullptr, total += source.from->weight});
   }
 
   std::vector<Clip> operator()(std::uint64_t index) const {
@@ -66,14 +66,14 @@ class ClipSampler {
 
   struct Choice {
     const TrainingData::Source* source;
-    const TrainingData::Video* video;
-    double until = 0;  ///< cumulated weight
+    const TrainingData::Video* video;  ///< none: any picture with boxes of the source
+    double until = 0;                  ///< cumulated weight
   };
 
-  struct Still {
-    const TrainingData::Source* source;
-    double until = 0;  ///< cumulated weight
-  };
+  static const Choice& draw_choice(Philox& rng, const std::vector<Choice>& choices) {
+    const double share = rng.uniform() * choices.back().until;
+    return *std::find_if(choices.begin(), choices.end() - 1, [&](const Choice& one) { return share < one.until; });
+  }
 
   /// Videos with their weights. Errors: argument, where there is none.
   std::vector<Choice> long_enough(std::size_t frames) const {
@@ -100,9 +100,9 @@ class ClipSampler {
       if (video.frames.size() >= frames) return {{&source, &video}, flip};
     }
     const std::vector<Choice> choices = long_enough(frames);
-    const double share = rng.uniform() * choices.back().until;
+    const Choice choice = draw_choice(rng, choices);
     const bool flip = rng.uniform() < options_.augment.flip;
-    return {*std::find_if(choices.begin(), choices.end() - 1, [&](const Choice& one) { return share < one.until; }), flip};
+    return {choice, flip};
   }
 
   /// `length` 0: as the first one allows.
@@ -139,9 +139,7 @@ class ClipSampler {
 
   /// Pictures by their sources' weights, whichever of a picture's boxes.
   Clip still(std::size_t length, Philox& rng) const {
-    const double share = rng.uniform() * stills_.back().until;
-    const TrainingData::Source& source =
-        *std::find_if(stills_.begin(), stills_.end() - 1, [&](const Still& one) { return share < one.until; })->source;
+    const TrainingData::Source& source = *draw_choice(rng, stills_).source;
     const StillImage& image = source.boxed[rng.below(source.boxed.size())];
     const Box& box = image.boxes[rng.below(image.boxes.size())];
     Clip clip;
@@ -169,7 +167,7 @@ class ClipSampler {
   std::shared_ptr<const TrainingData> data_;
   TrainOptions options_;
   std::uint64_t seed_;
-  std::vector<Still> stills_;
+  std::vector<Choice> stills_;  ///< sources of pictures with boxes
 };
 
 }  // namespace detrack
