@@ -26,7 +26,8 @@
 namespace detrack::cpu {
 inline namespace DETRACK_CPU_ISA {
 
-/// How the factors of large matrix products are multiplied. Sums, and everything that is no product, are of T either way.
+/// How the factors of matrix products are multiplied; those of few rows stay T unless their weight is packed. Sums, and
+/// everything that is no product, are of T either way.
 enum class Products {
   full,     ///< as T
   bfloat16  ///< rounded to bfloat16 (relative error 2^-9): faster where the processor multiplies it (AVX512-BF16), else
