@@ -26,7 +26,7 @@ def arguments():
     p.add_argument("--rounds", type=int, default=3, help="turns of each (default 3)")
     p.add_argument("--threads", type=int, default=2, help="of both (default 2)")
     p.add_argument("--weights", type=pathlib.Path, default=ROOT / "examples/weights/detrack-t256.safetensors")
-    p.add_argument("--precisions", default="f32", help="of detrack, some of f32,bf16 (default f32)")
+    p.add_argument("--precisions", default="f32", help="of detrack, some of f32,bf16,int8 (default f32)")
     p.add_argument("--evaluate", type=pathlib.Path, default=ROOT / "build/release/examples/evaluate", help="the program")
     p.add_argument("--out", type=pathlib.Path, required=True, help="folder for the result files; must not be there yet")
     a = p.parse_args()
@@ -34,8 +34,8 @@ def arguments():
     if unknown := set(a.trackers) - set(MAKERS):
         p.error(f"--trackers: expected some of {','.join(MAKERS)}, got {','.join(unknown)}")
     a.precisions = a.precisions.split(",")
-    if unknown := set(a.precisions) - {"f32", "bf16"}:
-        p.error(f"--precisions: expected some of f32,bf16, got {','.join(unknown)}")
+    if unknown := set(a.precisions) - {"f32", "bf16", "int8"}:
+        p.error(f"--precisions: expected some of f32,bf16,int8, got {','.join(unknown)}")
     if not a.evaluate.exists():
         sys.exit(f"{a.evaluate} is missing: cmake --preset release && cmake --build --preset release")
     try:

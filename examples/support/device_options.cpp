@@ -13,14 +13,15 @@ namespace detrack::program {
 void DeviceOptions::add_to(CLI::App& app) {
   app.add_option("--device", device_, "Where the network runs: cpu or cuda")->capture_default_str();
   app.add_option("--precision", precision_,
-                 "f32 (default on cpu), or bf16 (default on cuda). On cpu bf16 concerns matrix products alone, and pays on "
-                 "processors with AVX512-BF16")
-      ->check(CLI::IsMember({"f32", "bf16"}));
+                 "f32 (default on cpu), bf16 (default on cuda), or int8 (cpu, tracking alone). On cpu they concern matrix "
+                 "products alone; bf16 pays on processors with AVX512-BF16, int8 on those with VNNI")
+      ->check(CLI::IsMember({"f32", "bf16", "int8"}));
   app.add_option("--threads", threads_, "CPU threads; 0: all of the machine's")->capture_default_str();
 }
 
 void DeviceOptions::check() const {
   if (device_ != "cpu" && device_ != "cuda") fail(ErrorCode::argument, "--device: expected cpu or cuda, got ", device_);
+  if (cuda() && precision_ == "int8") fail(ErrorCode::argument, "--precision int8: expected --device cpu, got cuda");
 #ifndef DETRACK_WITH_CUDA
   if (cuda())
     fail(ErrorCode::not_available,
@@ -29,9 +30,14 @@ void DeviceOptions::check() const {
 #endif
 }
 
+cpu::Products DeviceOptions::products() const {
+  if (precision_ == "bf16") return cpu::Products::bfloat16;
+  return precision_ == "int8" ? cpu::Products::int8 : cpu::Products::full;
+}
+
 std::string DeviceOptions::text() const {
   if (cuda()) return bf16() ? "cuda" : "cuda f32";
-  return products() == cpu::Products::full ? "cpu" : "cpu bf16";
+  return products() == cpu::Products::full ? "cpu" : "cpu " + precision_;
 }
 
 template <>

@@ -24,9 +24,9 @@ class DeviceOptions {
   /// Parameters and activations are bfloat16: on CUDA.
   bool bf16() const { return cuda() && precision_ != "f32"; }
   /// On the CPU.
-  cpu::Products products() const { return precision_ == "bf16" ? cpu::Products::bfloat16 : cpu::Products::full; }
+  cpu::Products products() const;
   int threads() const { return threads_; }
-  /// "cpu", "cpu bf16", "cuda", "cuda f32".
+  /// "cpu", "cpu bf16", "cpu int8", "cuda", "cuda f32".
   std::string text() const;
 
   /// A model where it is to run. Errors: those of check() and of the device.

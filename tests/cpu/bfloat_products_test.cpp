@@ -123,7 +123,7 @@ TEST_CASE("bfloat products: weights packed before give the same, bit for bit, an
         CAPTURE(R);
         CAPTURE(I);
         CAPTURE(O);
-        auto weights = std::make_shared<cpu::PackedWeights>();
+        auto weights = std::make_shared<cpu::PackedWeights>(cpu::Products::bfloat16);
         cpu::CpuOptions options = bfloat_products(some_threads());
         options.weights = weights;
         bool packs = true;
@@ -147,14 +147,14 @@ TEST_CASE("bfloat products: weights packed before give the same, bit for bit, an
 TEST_CASE("packed weights are found by their memory and shape") {
   Tensor<float> w({48, 32});
   std::fill_n(w.data(), w.numel(), 1.0f);
-  cpu::PackedWeights weights;
-  CHECK(weights.find(w.view()) == nullptr);
+  cpu::PackedWeights weights(cpu::Products::bfloat16);
+  CHECK(weights.find<cpu::BfloatPair>(w.view()) == nullptr);
   weights.add(w.view());
-  CHECK(weights.find(w.view()) != nullptr);
-  CHECK(weights.find(w.view())->bits == 0x3f803f80u);
-  CHECK(weights.find(w.view().slice(0, 0, 47)) == nullptr);
-  CHECK(weights.find(w.view().slice(0, 1, 47)) == nullptr);
-  CHECK(weights.find(w.view().reshape({24, 64})) == nullptr);
+  CHECK(weights.find<cpu::BfloatPair>(w.view()) != nullptr);
+  CHECK(weights.find<cpu::BfloatPair>(w.view())->bits == 0x3f803f80u);
+  CHECK(weights.find<cpu::BfloatPair>(w.view().slice(0, 0, 47)) == nullptr);
+  CHECK(weights.find<cpu::BfloatPair>(w.view().slice(0, 1, 47)) == nullptr);
+  CHECK(weights.find<cpu::BfloatPair>(w.view().reshape({24, 64})) == nullptr);
 }
 
 TEST_CASE("bfloat products: factors are rounded, sums are not") {

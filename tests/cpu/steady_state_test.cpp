@@ -6,10 +6,10 @@
 using namespace detrack;
 using namespace detrack::cpu_test;
 
-TEST_CASE_TEMPLATE("cpu: the second run allocates nothing", Factors, float, cpu::BfloatPair) {
-  auto ctx = cpu::make_context<float>(
-      {.threads = some_threads(),
-       .products = std::is_same_v<Factors, float> ? cpu::Products::full : cpu::Products::bfloat16});
+namespace {
+
+void second_run_allocates_nothing(cpu::Products products) {
+  auto ctx = cpu::make_context<float>({.threads = some_threads(), .products = products});
   const std::int64_t R = 96, C = 192;
   auto x = Tensor<float>::zeros({R, C}), w = Tensor<float>::zeros({4 * C, C}), b = Tensor<float>::zeros({4 * C});
   auto y = Tensor<float>::zeros({R, 4 * C}), pre = Tensor<float>::zeros({R, 4 * C}), dx = Tensor<float>::zeros({R, C});
@@ -57,6 +57,15 @@ TEST_CASE_TEMPLATE("cpu: the second run allocates nothing", Factors, float, cpu:
   };
   step();
   CHECK(detrack::test::count_allocations(step) == 0);
+}
+
+}  // namespace
+
+TEST_CASE("cpu: the second run allocates nothing") {
+  for (const auto products : {cpu::Products::full, cpu::Products::bfloat16, cpu::Products::int8}) {
+    CAPTURE(cpu::name_of(products));
+    second_run_allocates_nothing(products);
+  }
 }
 
 TEST_CASE("cpu: crops of another side, place or frame allocate nothing after the first of their size") {

@@ -123,20 +123,25 @@ TEST_CASE("track: boxes, times and scores of every frame, the same every time") 
   CHECK(work.text("again.txt") == work.text("boxes.txt"));
 }
 
-TEST_CASE("track --precision bf16 on the CPU: products alone are rounded, and the run says so") {
+TEST_CASE("track --precision on the CPU: products alone are rounded, and the run says so") {
   const ClipWorkshop work;
-  const std::string run = kRun + "--frames frames --threads 1 --hold-after 0 --json all.json";
-  const auto first_update = [&](const std::string& options) {
-    const Outcome outcome = work.track(run + options);
+  const auto first_update = [&](const std::string& precision, const std::string& said) {
+    const Outcome outcome =
+        work.track(kRun + "--frames frames --threads 1 --hold-after 0 --json all.json --precision " + precision);
     REQUIRE_MESSAGE(outcome.status == 0, outcome.output);
     const auto json = nlohmann::json::parse(work.text("all.json"));
-    CHECK((json.at("runs_on").get<std::string>().find("bfloat16 products") != std::string::npos) == !options.empty());
-    return json.at("frames")[1];
+    CHECK(json.at("runs_on").get<std::string>().find(said) != std::string::npos);
+    return json.at("frames")[1].at("score").get<double>();
   };
-  const auto full = first_update(""), rounded = first_update(" --precision bf16");
-  const double a = full.at("score"), b = rounded.at("score");
-  CHECK(a != b);
-  CHECK(a == doctest::Approx(b).epsilon(0.05));
+  const double full = first_update("f32", "float32");
+  for (const std::string precision : {"bf16", "int8"}) {
+    const double score = first_update(precision, precision == "bf16" ? "bfloat16 products" : "int8 products");
+    CHECK(score != full);
+    CHECK(score == doctest::Approx(full).epsilon(0.05));
+  }
+  const Outcome outcome = work.track(kRun + "--frames frames --precision fp4");
+  CHECK(outcome.status != 0);
+  CHECK(outcome.output.find("int8") != std::string::npos);
 }
 
 TEST_CASE("track: a part of a video, drawn into a video, a folder and a contact sheet") {

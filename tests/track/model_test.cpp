@@ -328,21 +328,24 @@ TEST_CASE("tracking with weights that are no numbers: the box stays, nothing thr
   }
 }
 
-TEST_CASE("a weights file on a CPU that multiplies in bfloat16") {
+TEST_CASE("a weights file on a CPU that rounds the factors of products") {
   const detrack::test::TemporaryFolder folder;
   DeTrack<float> model(detrack::test::small_config());
   detrack::test::randomise(model);
   save_model(folder / "w.safetensors", model);
   TrackerOptions options = eager();
   Tracker full = Tracker::load(folder / "w.safetensors", options);
-  options.device = cpu::device(cpu::Products::bfloat16);
-  Tracker rounded = Tracker::load(folder / "w.safetensors", options);
-  CHECK(rounded.describe().find("bfloat16 products") != std::string::npos);
   full.init(noise_frame(0), kFirst);
-  rounded.init(noise_frame(0), kFirst);
-  const Box a = full.update(noise_frame(1)).box, b = rounded.update(noise_frame(1)).box;
-  CHECK(a != b);
-  CHECK(iou(a, b) > 0.9);
+  const Box a = full.update(noise_frame(1)).box;
+  for (const auto products : {cpu::Products::bfloat16, cpu::Products::int8}) {
+    options.device = cpu::device(products);
+    Tracker rounded = Tracker::load(folder / "w.safetensors", options);
+    CHECK(rounded.describe().find(cpu::name_of(products) + std::string(" products")) != std::string::npos);
+    rounded.init(noise_frame(0), kFirst);
+    const Box b = rounded.update(noise_frame(1)).box;
+    CHECK(a != b);
+    CHECK(iou(a, b) > 0.9);
+  }
 }
 
 TEST_CASE("a missing or wrong weights file is an error that names it") {

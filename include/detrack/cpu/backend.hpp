@@ -18,6 +18,7 @@
 #include "detrack/cpu/linear.hpp"
 #include "detrack/cpu/patchify.hpp"
 #include "detrack/cpu/position_embedding.hpp"
+#include "detrack/cpu/products.hpp"
 #include "detrack/cpu/scale_samples.hpp"
 #include "detrack/cpu/softmax.hpp"
 #include "detrack/cpu/squared_norm.hpp"
@@ -26,18 +27,10 @@
 namespace detrack::cpu {
 inline namespace DETRACK_CPU_ISA {
 
-/// How the factors of matrix products are multiplied; those of few rows stay T unless their weight is packed. Sums, and
-/// everything that is no product, are of T either way.
-enum class Products {
-  full,     ///< as T
-  bfloat16  ///< rounded to bfloat16 (relative error 2^-9): faster where the processor multiplies it (AVX512-BF16), else
-            ///< slower
-};
-
 struct CpuOptions {
   int threads = 0;  ///< 0: all of the machine's
   Products products = Products::full;
-  std::shared_ptr<const PackedWeights> weights{};  ///< that bfloat16 products need not pack
+  std::shared_ptr<const PackedWeights> weights{};  ///< that need not be packed for these products
 };
 
 /// T is float or double. Results do not depend on the number of threads. Scratch memory grows when a shape is first met and
@@ -45,20 +38,19 @@ struct CpuOptions {
 template <class T>
 class CpuBackend final : public ReferenceBackend<T> {
  public:
-  /// Errors: argument (also: bfloat16 products of double).
+  /// Errors: argument (also: products other than full of double).
   explicit CpuBackend(const CpuOptions& options = {})
       : team_(options.threads), products_(options.products), weights_(options.weights) {
-    if (products_ == Products::bfloat16 && !std::is_same_v<T, float>)
-      fail(ErrorCode::argument, "cpu::make_context: products: expected full for float64, got bfloat16");
+    if (products_ != Products::full && !std::is_same_v<T, float>)
+      fail(ErrorCode::argument, "cpu::make_context: products: expected full for float64, got ", name_of(products_));
   }
 
   std::string describe() const override {
     const int threads = team_.threads();
     return "cpu: " + std::to_string(threads) + (threads == 1 ? " thread, " : " threads, ") +
            std::to_string(8 * kVectorBytes) + "-bit vectors, " + (sizeof(T) == 4 ? "float32" : "float64") +
-           (products_ == Products::full ? ""
-            : kMultipliesPairs          ? ", bfloat16 products"
-                                        : ", bfloat16 products (emulated: slow)");
+           (products_ == Products::full ? "" : std::string(", ") + name_of(products_) + " products") +
+           (multiplies(products_) ? "" : " (emulated: slow)");
   }
 
   using ReferenceBackend<T>::run;
@@ -85,6 +77,8 @@ class CpuBackend final : public ReferenceBackend<T> {
   DETRACK_CPU_OP(SquaredNorm)
 #undef DETRACK_CPU_OP
   void run(const LinearForward<T>& op) override {
+    if constexpr (std::is_same_v<T, float>)
+      if (products_ == Products::int8) return run_linear<ByteQuad>(team_, op, weights_.get());
     with_factors([&]<class E>(E) { run_linear<E>(team_, op, weights_.get()); });
   }
   void run(const LinearBackward<T>& op) override {
@@ -113,11 +107,11 @@ class CpuBackend final : public ReferenceBackend<T> {
   }
 
  private:
-  /// f(E()), E being what the factors of products are.
+  /// f(E()), E being what the factors of products are that are no integers.
   template <class F>
   void with_factors(const F& f) {
     if constexpr (std::is_same_v<T, float>)
-      if (products_ == Products::bfloat16) return f(BfloatPair{});
+      if (products_ == Products::bfloat16 || (products_ == Products::int8 && kMultipliesPairs)) return f(BfloatPair{});
     f(T{});
   }
 

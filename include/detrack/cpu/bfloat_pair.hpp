@@ -1,9 +1,8 @@
 // Factors of a matrix product in bfloat16, two along the depth at a time, with sums in float.
 #pragma once
 
-#include <type_traits>
-
 #include "detrack/core/dtype.hpp"
+#include "detrack/cpu/factor.hpp"
 #include "detrack/cpu/simd.hpp"
 
 #if defined(__AVX512BF16__)
@@ -21,6 +20,12 @@ template <>
 struct SimdOf<BfloatPair> {
   using Vector = std::uint32_t __attribute__((vector_size(kVectorBytes)));
 };
+template <>
+struct Factor<BfloatPair> {
+  using Value = float;
+  using Sum = float;
+  static constexpr int kDepth = 2, kColumnRows = 0;
+};
 
 /// Whether the processor that is compiled for multiplies pairs. If not, it is done in four operations, slower than float.
 #if defined(__AVX512BF16__)
@@ -28,18 +33,6 @@ inline constexpr bool kMultipliesPairs = true;
 #else
 inline constexpr bool kMultipliesPairs = false;
 #endif
-
-/// Elements of the depth that one factor E of a product holds, and what products of E are summed in.
-template <class E>
-inline constexpr int kDepthStep = std::is_same_v<E, BfloatPair> ? 2 : 1;
-template <class E>
-using SumOf = std::conditional_t<std::is_same_v<E, BfloatPair>, float, E>;
-
-/// Factors E that hold `depth` elements.
-template <class E>
-constexpr std::int64_t depth_steps(std::int64_t depth) {
-  return (depth + kDepthStep<E> - 1) / kDepthStep<E>;
-}
 
 DETRACK_INLINE Vector<BfloatPair> splat(BfloatPair x) {
   return Vector<BfloatPair>{} + x.bits;
@@ -90,13 +83,6 @@ using emulated::multiply_add;
 using emulated::pair_neighbours;
 #endif
 using emulated::pair_lanes;
-
-DETRACK_INLINE Vector<float> multiply_add(Vector<float> sum, Vector<float> a, Vector<float> b) {
-  return sum + a * b;
-}
-DETRACK_INLINE Vector<double> multiply_add(Vector<double> sum, Vector<double> a, Vector<double> b) {
-  return sum + a * b;
-}
 
 inline BfloatPair pair_of(float first, float second) {
   return {bfloat16(first).bits | static_cast<std::uint32_t>(bfloat16(second).bits) << 16};

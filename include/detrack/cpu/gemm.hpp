@@ -27,7 +27,6 @@ struct Product {
   const T* b = nullptr;
   std::int64_t ldb = 0;
   AccessB access_b = AccessB::rows;
-  const BfloatPair* packed = nullptr;  ///< B as PackedWeights has packed it; then b is not read
   T alpha = 1;
   const T* bias = nullptr;
   const T* residual = nullptr;
@@ -43,10 +42,10 @@ struct Product {
 inline constexpr std::int64_t kStrips = 2;
 
 /// Adds a tile of A B, summed over one block of K, to what c holds; the first block brings bias and residual instead,
-/// and the last one writes pre and applies the activation.
-template <class T>
-void finish_tile(const Product<T>& p, const T* tile, std::int64_t ldt, std::int64_t row, std::int64_t rows,
-                 std::int64_t column, std::int64_t columns, bool first, bool last) {
+/// and the last one writes pre and applies the activation. tile(i, j) is the vector at row i and column j of the tile.
+template <class T, class Tile>
+void finish_tile(const Product<T>& p, const Tile& tile, std::int64_t row, std::int64_t rows, std::int64_t column,
+                 std::int64_t columns, bool first, bool last) {
   constexpr std::int64_t L = kLanes<T>;
   with_activation(
       last ? p.activation : Activation::identity, [&](auto kind) __attribute__((always_inline)) {
@@ -57,7 +56,7 @@ void finish_tile(const Product<T>& p, const T* tile, std::int64_t ldt, std::int6
           const T* bias = first && p.bias ? p.bias + column : nullptr;
           for (std::int64_t j = 0; j < columns; j += L) {
             const std::int64_t left = columns - j;
-            Vector<T> z = load(tile + i * ldt + j);
+            Vector<T> z = tile(i, j);
             if (left >= L) {
               if (bias) z += load(bias + j);
               z *= p.alpha;
@@ -80,8 +79,9 @@ void finish_tile(const Product<T>& p, const T* tile, std::int64_t ldt, std::int6
 /// packed B serves any A. Depths count factors E: elements, or pairs of them.
 template <class E>
 struct Panels {
-  using T = SumOf<E>;
+  using T = ValueOf<E>;
   static constexpr std::int64_t kDepth = 2048 / static_cast<std::int64_t>(sizeof(E));  // of a packed panel
+  static constexpr std::int64_t kColumnRows = Factor<E>::kColumnRows;
 
   Panels(std::int64_t N, std::int64_t K) {
     constexpr std::int64_t L = kLanes<T>;
@@ -96,9 +96,9 @@ struct Panels {
   std::int64_t steps_of(std::int64_t block) const { return std::clamp<std::int64_t>(steps - block * depth, 0, depth); }
 
   /// All of B, packed.
-  std::int64_t packed_elements() const { return steps * vectors * kLanes<T>; }
+  std::int64_t packed_elements() const { return (steps + depth_blocks * kColumnRows) * vectors * kLanes<T>; }
   std::int64_t packed_at(std::int64_t block, std::int64_t panel) const {
-    return (block * depth * vectors + steps_of(block) * first_vector(panel)) * kLanes<T>;
+    return (block * (depth + kColumnRows) * vectors + (steps_of(block) + kColumnRows) * first_vector(panel)) * kLanes<T>;
   }
 
   std::int64_t steps, vectors, panels, depth_blocks, depth;
@@ -110,29 +110,34 @@ struct Panels {
 /// slower), one panel at a time (4 % slower, 10 % where K is 3072), eight at a time (no gain).
 /// Threads first share the rows, as far as a packed panel still meets 16 tiles of them: where they take different columns
 /// of the same rows at once, 448 x 576 x 192 runs at 189 GFLOP/s in place of 217 (in pairs 262 in place of 393).
+/// Where B is packed before, rows are all that tasks pack: a task takes as many panels as stay in the second-level cache,
+/// and the threads share the rows down to 4 tiles a task (t256's forward in integers: 6 % faster than four panels at a
+/// time).
 template <class E>
 struct Blocking : Panels<E> {
-  using T = SumOf<E>;
+  using T = ValueOf<E>;
   using Panels<E>::panels, Panels<E>::depth;
   static constexpr std::int64_t kGroup = 4;  // panels packed at a time
 
-  Blocking(const Product<T>& p, int threads) : Panels<E>(p.N, p.K) {
-    const std::int64_t row_tiles = (p.M + kTileRows - 1) / kTileRows, wanted = 2 * threads;
-    chunks = threads == 1 ? 1 : std::clamp<std::int64_t>(row_tiles / 16, 1, threads);
-    group = std::clamp<std::int64_t>(panels * chunks / wanted, 1, kGroup);
+  Blocking(const Product<T>& p, int threads, bool packed) : Panels<E>(p.N, p.K) {
+    const std::int64_t row_tiles = (p.M + kTileRows - 1) / kTileRows, wanted = threads == 1 ? 1 : 2 * threads;
+    const std::int64_t most =
+        packed ? std::max(kGroup, kGroup * Panels<E>::kDepth / std::max<std::int64_t>(depth, 1)) : kGroup;
+    chunks = std::clamp<std::int64_t>(row_tiles / (packed ? 4 : 16), 1, packed ? wanted : threads);
+    group = std::clamp<std::int64_t>(panels * chunks / wanted, 1, most);
     if (p.access_a == AccessA::columns)  // read in place by a single panel, or else copied, and best for many
-      group = kDepthStep<E> > 1 ? kGroup : std::clamp<std::int64_t>(panels / (2 * wanted), 1, kGroup);
+      group = Factor<E>::kDepth > 1 ? kGroup : std::clamp<std::int64_t>(panels / (2 * wanted), 1, kGroup);
     groups = (panels + group - 1) / group;
-    if (groups * chunks < wanted && threads > 1)
-      chunks = std::max(chunks, std::min((wanted + groups - 1) / groups, row_tiles / 4));
+    if (groups * chunks < wanted) chunks = std::max(chunks, std::min((wanted + groups - 1) / groups, row_tiles / 4));
     chunk = (row_tiles + chunks - 1) / chunks * kTileRows;
     chunks = (p.M + chunk - 1) / chunk;
+    scratch = (packed ? 0 : group * panel_elements()) + strip_elements() + kTileRows * kTileColumns<T>;
   }
-  std::int64_t panel_elements() const { return depth * kTileColumns<T>; }
+  std::int64_t panel_elements() const { return (depth + Panels<E>::kColumnRows) * kTileColumns<T>; }
   std::int64_t strip_elements() const { return kStrips * kTileRows * (depth + kLanes<T>); }
-  std::int64_t scratch() const { return group * panel_elements() + strip_elements() + kTileRows * kTileColumns<T>; }
 
   std::int64_t group, groups, chunk, chunks;
+  std::int64_t scratch;  // elements of a thread
 };
 
 /// Asks for part `part` of `parts` of the strip of A that comes next.
@@ -176,95 +181,105 @@ inline void pack_strips(const float* a, std::int64_t lda, std::int64_t rows, std
   }
 }
 
-/// One panel of B, of one block of the depth.
+/// One panel of B, of one block of the depth. B as quads is a weight: access_b is rows.
 template <class E>
-void pack_panel(const Product<SumOf<E>>& p, const Panels<E>& cut, std::int64_t block, std::int64_t panel, E* to) {
-  const std::int64_t L = kLanes<SumOf<E>>, begin = cut.first_vector(panel) * L, ld = cut.vectors_of(panel) * L;
-  const std::int64_t k = block * cut.depth * kDepthStep<E>, columns = std::min(ld, p.N - begin);
-  const std::int64_t depth = std::min(cut.steps_of(block) * kDepthStep<E>, p.K - k);
-  if (p.access_b == AccessB::rows)
-    pack_rows(p.b + begin * p.ldb + k, p.ldb, columns, depth, to, ld);
-  else
-    pack_columns(p.b + k * p.ldb + begin, p.ldb, columns, depth, to, ld);
+void pack_panel(const Product<ValueOf<E>>& p, const Panels<E>& cut, std::int64_t block, std::int64_t panel, E* to) {
+  const std::int64_t L = kLanes<ValueOf<E>>, begin = cut.first_vector(panel) * L, ld = cut.vectors_of(panel) * L;
+  const std::int64_t k = block * cut.depth * Factor<E>::kDepth, columns = std::min(ld, p.N - begin);
+  const std::int64_t depth = std::min(cut.steps_of(block) * Factor<E>::kDepth, p.K - k);
+  if constexpr (!kQuantised<E>)
+    if (p.access_b == AccessB::columns) return pack_columns(p.b + k * p.ldb + begin, p.ldb, columns, depth, to, ld);
+  pack_rows(p.b + begin * p.ldb + k, p.ldb, columns, depth, to, ld);
 }
 
 DETRACK_INSTANTIATE(void pack_panel(const Product<float>&, const Panels<BfloatPair>&, std::int64_t, std::int64_t,
                                     BfloatPair*))
+DETRACK_INSTANTIATE(void pack_panel(const Product<float>&, const Panels<ByteQuad>&, std::int64_t, std::int64_t, ByteQuad*))
 
 /// One task: a group of column panels times a chunk of rows. For each block of K the panels of B are packed into this
 /// thread's scratch, where they stay in the second-level cache, and every strip of kTileRows rows of A, which stays in the
 /// first-level cache, meets all of them.
 template <class E>
-void multiply_group(const Product<SumOf<E>>& p, const Blocking<E>& blocking, std::int64_t group, std::int64_t chunk,
-                    SumOf<E>* scratch) {
-  using T = SumOf<E>;
-  constexpr bool kPairs = std::is_same_v<E, BfloatPair>;
+void multiply_group(const Product<ValueOf<E>>& p, const E* packed, const Blocking<E>& blocking, std::int64_t group,
+                    std::int64_t chunk, ValueOf<E>* scratch) {
+  using T = ValueOf<E>;
+  using Sum = SumOf<E>;
   constexpr std::int64_t L = kLanes<T>;
   const std::int64_t panel_begin = group * blocking.group;
   const std::int64_t panels = std::min(blocking.group, blocking.panels - panel_begin);
   const std::int64_t row_begin = chunk * blocking.chunk, row_end = std::min(row_begin + blocking.chunk, p.M);
-  E* const packed = reinterpret_cast<E*>(scratch);
-  E* const strip = packed + blocking.group * blocking.panel_elements();
-  T* const tile = reinterpret_cast<T*>(strip + blocking.strip_elements());
-  // Rows of A are read in place, if not as pairs. Lost: copying them where they lie a multiple of a page apart and compete
-  // for the same sets of the first-level cache (K = 3072: 73 % of peak with the copy, 84 % without; eight rows fit its
-  // twelve ways).
-  const bool copy_columns = p.access_a == AccessA::columns && (kPairs || panels > 1);
+  E* const own = reinterpret_cast<E*>(scratch);
+  E* const strip = own + (packed ? 0 : blocking.group * blocking.panel_elements());
+  Sum* const tile = reinterpret_cast<Sum*>(strip + blocking.strip_elements());
+  // Rows of A are read in place, if they are factors. Lost: copying them where they lie a multiple of a page apart and
+  // compete for the same sets of the first-level cache (K = 3072: 73 % of peak with the copy, 84 % without; eight rows fit
+  // its twelve ways).
+  constexpr bool kInPlace = std::is_same_v<E, T>;
+  const bool copy_columns = p.access_a == AccessA::columns && (!kInPlace || panels > 1);
 
   for (std::int64_t block = 0; block < blocking.depth_blocks; ++block) {
-    const std::int64_t steps = blocking.steps_of(block), k = block * blocking.depth * kDepthStep<E>;
-    const std::int64_t depth = std::min(steps * kDepthStep<E>, p.K - k);
-    const E* panel_at[Blocking<E>::kGroup];
-    for (std::int64_t i = 0; i < panels; ++i) {
-      E* const to = packed + i * blocking.panel_elements();
-      panel_at[i] = to;
-      if constexpr (kPairs)
-        if (p.packed) {
-          panel_at[i] = p.packed + blocking.packed_at(block, panel_begin + i);
-          continue;
-        }
-      pack_panel(p, blocking, block, panel_begin + i, to);
-    }
+    const std::int64_t steps = blocking.steps_of(block), k = block * blocking.depth * Factor<E>::kDepth;
+    const std::int64_t depth = std::min(steps * Factor<E>::kDepth, p.K - k);
+    if (!packed)
+      for (std::int64_t i = 0; i < panels; ++i)
+        pack_panel(p, blocking, block, panel_begin + i, own + i * blocking.panel_elements());
     for (std::int64_t row = row_begin; row < row_end; row += kTileRows) {
       const std::int64_t rows = std::min<std::int64_t>(kTileRows, row_end - row);
       const T* from = p.access_a == AccessA::rows ? p.a + row * p.lda + k : p.a + k * p.lda + row;
-      const E* a;
-      std::int64_t lda;
-      if (copy_columns) {
+      const E* a = strip;
+      std::int64_t lda = blocking.depth;
+      [[maybe_unused]] Quantised meaning[kTileRows];
+      if constexpr (kQuantised<E>) {
+        for (std::int64_t i = 0; i < rows; ++i)
+          meaning[i] = quantise_row(from + i * p.lda, depth, strip + i * blocking.depth);
+      } else if (copy_columns) {
         const std::int64_t index = (row - row_begin) / kTileRows % kStrips;
         if (index == 0) pack_strips(from, p.lda, std::min<std::int64_t>(kStrips * kTileRows, row_end - row), depth, strip);
         a = strip + index * steps * kTileRows, lda = kTileRows;
-      } else if constexpr (kPairs) {
+      } else if constexpr (!kInPlace) {
         for (std::int64_t i = 0; i < rows; ++i) pair_row(from + i * p.lda, depth, strip + i * blocking.depth);
-        a = strip, lda = blocking.depth;
       } else {
         a = from, lda = p.lda;
       }
       for (std::int64_t i = 0; i < panels; ++i) {
         const std::int64_t vectors = blocking.vectors_of(panel_begin + i), ld = vectors * L;
         const std::int64_t begin = blocking.first_vector(panel_begin + i) * L;
+        const E* const panel =
+            packed ? packed + blocking.packed_at(block, panel_begin + i) : own + i * blocking.panel_elements();
         if (row + kTileRows < row_end) prefetch_strip(p, row + kTileRows, k, depth, i, panels);
-        if (p.access_a == AccessA::rows)
-          multiply_rows<E, AccessA::rows>(rows, vectors, steps, a, lda, panel_at[i], ld, tile, ld, false);
-        else
-          multiply_rows<E, AccessA::columns>(rows, vectors, steps, a, lda, panel_at[i], ld, tile, ld, false);
-        finish_tile(p, tile, ld, row, rows, begin, std::min(ld, p.N - begin), block == 0,
-                    block + 1 == blocking.depth_blocks);
+        if (kQuantised<E> || p.access_a == AccessA::rows)
+          multiply_rows<E, AccessA::rows>(rows, vectors, steps, a, lda, panel, ld, tile, ld, false);
+        else if constexpr (!kQuantised<E>)
+          multiply_rows<E, AccessA::columns>(rows, vectors, steps, a, lda, panel, ld, tile, ld, false);
+        const auto finish = [&](const auto& get) {
+          finish_tile(p, get, row, rows, begin, std::min(ld, p.N - begin), block == 0, block + 1 == blocking.depth_blocks);
+        };
+        if constexpr (kQuantised<E>) {
+          // (s q + o) step p, summed over the depth: s step sum(q p) + o step sum(p)
+          const float* const columns = reinterpret_cast<const float*>(panel + steps * ld);
+          finish([&](std::int64_t r, std::int64_t j) __attribute__((always_inline)) {
+            return __builtin_convertvector(load(tile + r * ld + j), Vector<float>) * (meaning[r].scale * load(columns + j)) +
+                   meaning[r].offset * load(columns + ld + j);
+          });
+        } else {
+          finish([&](std::int64_t r, std::int64_t j) __attribute__((always_inline)) { return load(tile + r * ld + j); });
+        }
       }
     }
   }
 }
 
-/// Factors are multiplied as E: T itself, or BfloatPair.
+/// Factors are multiplied as E: T itself, BfloatPair, or ByteQuad. `packed` is B as PackedWeights has packed it; then p.b is
+/// not read.
 template <class E, class T>
-void multiply(Team<T>& team, const Product<T>& p) {
+void multiply(Team<T>& team, const Product<T>& p, const E* packed = nullptr) {
   if (p.M == 0 || p.N == 0) return;
-  const Blocking<E> blocking(p, team.threads());
-  team.reserve(blocking.scratch());
+  const Blocking<E> blocking(p, team.threads(), packed != nullptr);
+  team.reserve(blocking.scratch);
   const double work =
       static_cast<double>(p.M) * static_cast<double>(depth_steps<E>(p.K)) * static_cast<double>(blocking.vectors);
   team.parallel(blocking.groups * blocking.chunks, work, [&](std::int64_t task, T* scratch) {
-    multiply_group<E>(p, blocking, task / blocking.chunks, task % blocking.chunks, scratch);
+    multiply_group<E>(p, packed, blocking, task / blocking.chunks, task % blocking.chunks, scratch);
   });
 }
 

@@ -9,8 +9,8 @@
 #define DETRACK_CPU_VECTOR_BYTES 16
 #endif
 
-#define DETRACK_CPU_PASTE2(a, b, c, d) a##b##c##d
-#define DETRACK_CPU_PASTE(a, b, c, d) DETRACK_CPU_PASTE2(a, b, c, d)
+#define DETRACK_CPU_PASTE2(a, b, c, d, e) a##b##c##d##e
+#define DETRACK_CPU_PASTE(a, b, c, d, e) DETRACK_CPU_PASTE2(a, b, c, d, e)
 #if defined(__FMA__)
 #define DETRACK_CPU_FMA _fma
 #else
@@ -21,10 +21,15 @@
 #else
 #define DETRACK_CPU_BF16
 #endif
+#if defined(__AVX512VNNI__) || defined(__AVXVNNI__) || defined(__ARM_FEATURE_DOTPROD)
+#define DETRACK_CPU_DOT _dot
+#else
+#define DETRACK_CPU_DOT
+#endif
 
 /// Everything in cpu/ lives in detrack::cpu::<this>: two translation units compiled with different flags then hold
 /// different functions, and the linker cannot give one of them the other's instructions.
-#define DETRACK_CPU_ISA DETRACK_CPU_PASTE(simd, DETRACK_CPU_VECTOR_BYTES, DETRACK_CPU_FMA, DETRACK_CPU_BF16)
+#define DETRACK_CPU_ISA DETRACK_CPU_PASTE(simd, DETRACK_CPU_VECTOR_BYTES, DETRACK_CPU_FMA, DETRACK_CPU_BF16, DETRACK_CPU_DOT)
 
 #define DETRACK_INLINE inline __attribute__((always_inline))
 

@@ -10,24 +10,25 @@
 namespace detrack::cpu {
 inline namespace DETRACK_CPU_ISA {
 
-/// Factors are multiplied as E: T itself, or BfloatPair. Few rows, whose time is that of reading w, as T where w is not
-/// packed.
+/// Factors are multiplied as E: T itself, BfloatPair or ByteQuad. Few rows, whose time is that of reading w, as T where w is
+/// not packed.
 template <class E, class T>
 void run_linear(Team<T>& team, const LinearForward<T>& op, const PackedWeights* weights = nullptr) {
   Product<T> p;
   p.M = op.x.extent(0), p.N = op.w.extent(0), p.K = op.w.extent(1);
   p.a = op.x.data(), p.lda = op.x.stride(0);
   p.b = op.w.data(), p.ldb = op.w.stride(0);
-  if constexpr (std::is_same_v<E, BfloatPair>)
-    if (weights) p.packed = weights->find(op.w);
+  const E* packed = nullptr;
+  if constexpr (!std::is_same_v<E, T>)
+    if (weights) packed = weights->find<E>(op.w);
   p.alpha = static_cast<T>(op.alpha), p.bias = op.b.data();
   p.residual = op.residual.data(), p.ldr = op.residual.stride(0);
   p.activation = op.activation, p.pre = op.pre.data(), p.ldp = op.pre.stride(0);
   p.c = op.y.data(), p.ldc = op.y.stride(0);
-  if (is_skinny(p) && !p.packed)
+  if (is_skinny(p) && !packed)
     multiply_skinny(team, p);
   else
-    multiply<E>(team, p);
+    multiply<E>(team, p, packed);
 }
 
 /// dx = alpha dy w.

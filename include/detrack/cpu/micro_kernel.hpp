@@ -2,6 +2,7 @@
 #pragma once
 
 #include "detrack/cpu/bfloat_pair.hpp"
+#include "detrack/cpu/byte_quad.hpp"
 
 namespace detrack::cpu {
 inline namespace DETRACK_CPU_ISA {
@@ -16,7 +17,7 @@ enum class AccessA { rows, columns };
 /// An outer-product tile: per step of k it loads `Vectors` vectors of B and multiplies them with a broadcast of each of
 /// `Rows` elements of A. Rows x Vectors independent sums hide the FMA's latency; each element of C is one chain over k, so
 /// its value does not depend on the tile that computes it. B and C rows are whole vectors (padded buffers).
-/// E is float, double or BfloatPair; K counts factors E.
+/// E is float, double, BfloatPair or ByteQuad; K counts factors E.
 template <class E, AccessA Access, int Rows, int Vectors>
 void multiply_tile(std::int64_t K, const E* a, std::int64_t lda, const E* b, std::int64_t ldb, SumOf<E>* c, std::int64_t ldc,
                    bool add) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "detrack/cpu/bfloat_pair.hpp"
+#include "detrack/cpu/byte_quad.hpp"
 
 namespace detrack::cpu {
 inline namespace DETRACK_CPU_ISA {
@@ -88,6 +89,30 @@ inline void pack_columns(const float* from, std::int64_t ldf, std::int64_t colum
       const auto get = [&](const float* at) { return left >= L ? load(at) : load_some(at, left); };
       store(to + k / 2 * ld + n, pair_lanes(get(row + n), both ? get(row + ldf + n) : Vector<float>{}));
     }
+  }
+}
+
+/// The same as quads: to[s ld + n] becomes that of from[n ldf + 4 s] to from[n ldf + 4 s + 3], in steps of their own for
+/// each n. Behind them come two rows of floats: the columns' steps, and the sums of their rounded elements. At most
+/// kMostQuads of depth.
+inline constexpr std::int64_t kMostQuads = 512;
+inline void pack_rows(const float* from, std::int64_t ldf, std::int64_t columns, std::int64_t depth, ByteQuad* to,
+                      std::int64_t ld) {
+  const std::int64_t quads = depth_steps<ByteQuad>(depth);
+  ByteQuad column[kMostQuads];
+  for (std::int64_t n = 0; n < ld; ++n) {
+    float step = 0;
+    std::int32_t sum = 0;
+    if (n < columns)
+      step = quantise_column(from + n * ldf, depth, column);
+    else
+      std::fill_n(column, quads, ByteQuad{0});
+    for (std::int64_t s = 0; s < quads; ++s) {
+      to[s * ld + n] = column[s];
+      for (int shift = 0; shift < 32; shift += 8) sum += static_cast<std::int8_t>(column[s].bits >> shift & 0xffu);
+    }
+    const float of_column[] = {step, step * static_cast<float>(sum)};
+    for (int i = 0; i < 2; ++i) std::memcpy(to + (quads + i) * ld + n, &of_column[i], sizeof(float));
   }
 }
 

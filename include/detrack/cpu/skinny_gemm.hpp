@@ -83,7 +83,9 @@ void multiply_skinny(Team<T>& team, const Product<T>& p) {
           for (int j = 0; j < kColumns; ++j) tile[(m + i) * kPanel + n + j] = sums[i * kColumns + j];
       }
     }
-    finish_tile(p, tile, kPanel, 0, p.M, begin, columns, true, true);
+    finish_tile(
+        p, [&](std::int64_t i, std::int64_t j) __attribute__((always_inline)) { return load(tile + i * kPanel + j); }, 0,
+        p.M, begin, columns, true, true);
   });
 }
 

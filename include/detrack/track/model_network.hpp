@@ -180,12 +180,13 @@ class ModelNetwork final : public Network {
   MakeContext make_context_;
 };
 
-/// A model of one's own making on the CPU. bfloat16 products take half of its memory again, for its weights packed.
+/// A model of one's own making on the CPU. Other products than full take half (bfloat16) or a quarter (int8) of its memory
+/// again, for its weights packed.
 /// Errors: those of cpu::make_context, when a run is made.
 inline std::shared_ptr<const Network> cpu_network(DeTrack<float> model, cpu::Products products = cpu::Products::full) {
   std::shared_ptr<cpu::PackedWeights> weights;
-  if (products == cpu::Products::bfloat16) {
-    weights = std::make_shared<cpu::PackedWeights>();
+  if (products != cpu::Products::full) {
+    weights = std::make_shared<cpu::PackedWeights>(products);
     model.visit([&](const std::string&, const Param<float>& p) {  // of whose values moving the model moves none
       if (p.shape.rank() > 1) weights->add(p.value.reshape({p.shape[0], p.shape.numel() / p.shape[0]}));
     });
