@@ -7,6 +7,8 @@
 
 #if defined(__AVX512BF16__)
 #include <immintrin.h>
+#elif defined(__ARM_FEATURE_BF16_VECTOR_ARITHMETIC)
+#include <arm_neon.h>
 #endif
 
 namespace detrack::cpu {
@@ -28,7 +30,7 @@ struct Factor<BfloatPair> {
 };
 
 /// Whether the processor that is compiled for multiplies pairs. If not, it is done in four operations, slower than float.
-#if defined(__AVX512BF16__)
+#if defined(__AVX512BF16__) || defined(__ARM_FEATURE_BF16_VECTOR_ARITHMETIC)
 inline constexpr bool kMultipliesPairs = true;
 #else
 inline constexpr bool kMultipliesPairs = false;
@@ -78,6 +80,12 @@ DETRACK_INLINE Vector<BfloatPair> pair_neighbours(Vector<float> low, Vector<floa
   return reinterpret_cast<Vector<BfloatPair>>(
       _mm512_cvtne2ps_pbh(reinterpret_cast<__m512>(high), reinterpret_cast<__m512>(low)));
 }
+#elif defined(__ARM_FEATURE_BF16_VECTOR_ARITHMETIC)
+DETRACK_INLINE Vector<float> multiply_add(Vector<float> sum, Vector<BfloatPair> a, Vector<BfloatPair> b) {
+  return reinterpret_cast<Vector<float>>(vbfdotq_f32(
+      reinterpret_cast<float32x4_t>(sum), reinterpret_cast<bfloat16x8_t>(a), reinterpret_cast<bfloat16x8_t>(b)));
+}
+using emulated::pair_neighbours;
 #else
 using emulated::multiply_add;
 using emulated::pair_neighbours;

@@ -156,28 +156,21 @@ void prefetch_strip(const Product<T>& p, std::int64_t row, std::int64_t k, std::
   }
 }
 
-/// to[strip][k kTileRows + i] = a[k lda + strip kTileRows + i]: a transposed A in strips of kTileRows, a few at a time
-/// because one alone would use only half of each cache line it fetches.
-template <class T>
-void pack_strips(const T* a, std::int64_t lda, std::int64_t rows, std::int64_t depth, T* to) {
-  if (rows == kStrips * kTileRows) {
+/// to[strip][k kTileRows + i] = a[k lda + strip kTileRows + i], or pairs of that and the element below: a transposed A in
+/// strips of kTileRows, a few at a time because one alone would use only half of each cache line it fetches.
+template <class E>
+void pack_strips(const ValueOf<E>* a, std::int64_t lda, std::int64_t rows, std::int64_t depth, E* to) {
+  const std::int64_t steps = depth_steps<E>(depth);
+  if (std::is_same_v<E, ValueOf<E>> && rows == kStrips * kTileRows) {
     for (std::int64_t k = 0; k < depth; ++k)
       for (std::int64_t strip = 0; strip < kStrips; ++strip)
-        std::memcpy(to + (strip * depth + k) * kTileRows, a + k * lda + strip * kTileRows, kTileRows * sizeof(T));
+        std::memcpy(to + (strip * depth + k) * kTileRows, a + k * lda + strip * kTileRows, kTileRows * sizeof(E));
     return;
   }
-  for (std::int64_t k = 0; k < depth; ++k)
-    for (std::int64_t i = 0; i < rows; ++i) to[(i / kTileRows * depth + k) * kTileRows + i % kTileRows] = a[k * lda + i];
-}
-
-/// The same in pairs of rows of a; a missing last one is 0.
-inline void pack_strips(const float* a, std::int64_t lda, std::int64_t rows, std::int64_t depth, BfloatPair* to) {
-  const std::int64_t steps = depth_steps<BfloatPair>(depth);
-  for (std::int64_t k = 0; k < depth; k += 2) {
-    const float* first = a + k * lda;
+  for (std::int64_t step = 0; step < steps; ++step) {
+    const std::int64_t k = step * Factor<E>::kDepth;
     for (std::int64_t i = 0; i < rows; ++i)
-      to[(i / kTileRows * steps + k / 2) * kTileRows + i % kTileRows] =
-          pair_of(first[i], k + 1 < depth ? first[lda + i] : 0.0f);
+      to[(i / kTileRows * steps + step) * kTileRows + i % kTileRows] = factor_of<E>(a + k * lda + i, lda, k + 1 < depth);
   }
 }
 
@@ -196,26 +189,76 @@ DETRACK_INSTANTIATE(void pack_panel(const Product<float>&, const Panels<BfloatPa
                                     BfloatPair*))
 DETRACK_INSTANTIATE(void pack_panel(const Product<float>&, const Panels<ByteQuad>&, std::int64_t, std::int64_t, ByteQuad*))
 
-/// One task: a group of column panels times a chunk of rows. For each block of K the panels of B are packed into this
-/// thread's scratch, where they stay in the second-level cache, and every strip of kTileRows rows of A, which stays in the
-/// first-level cache, meets all of them.
+/// Up to kTileRows rows of A and some of its depth, as the micro-kernel takes them.
+template <class E>
+struct Strip {
+  const E* a;
+  std::int64_t lda;
+  Quantised meaning[kQuantised<E> ? kTileRows : 1];
+};
+
+/// The strip of rows [row, end) at k. Rows of A are read in place, if they are factors. Lost: copying them where they lie a
+/// multiple of a page apart and compete for the same sets of the first-level cache (K = 3072: 73 % of peak with the copy, 84
+/// % without; eight rows fit its twelve ways).
+template <class E>
+Strip<E> strip_of_rows(const Product<ValueOf<E>>& p, std::int64_t row, std::int64_t end, std::int64_t k, std::int64_t depth,
+                       E* memory, std::int64_t ld) {
+  const ValueOf<E>* const from = p.a + row * p.lda + k;
+  Strip<E> strip{memory, ld, {}};
+  if constexpr (std::is_same_v<E, ValueOf<E>>)
+    strip.a = from, strip.lda = p.lda;
+  else
+    for (std::int64_t i = 0; i < std::min<std::int64_t>(kTileRows, end - row); ++i) {
+      if constexpr (kQuantised<E>)
+        strip.meaning[i] = quantise_row(from + i * p.lda, depth, memory + i * ld);
+      else
+        pair_row(from + i * p.lda, depth, memory + i * ld);
+    }
+  return strip;
+}
+
+/// The same of a transposed A: copied kStrips at a time, when the first of them is asked for, or as it lies.
+template <class E>
+Strip<E> strip_of_columns(const Product<ValueOf<E>>& p, std::int64_t row, std::int64_t end, std::int64_t k,
+                          std::int64_t depth, std::int64_t index, bool copy, E* memory) {
+  const ValueOf<E>* const from = p.a + k * p.lda + row;
+  if constexpr (std::is_same_v<E, ValueOf<E>>)
+    if (!copy) return {from, p.lda, {}};
+  if (index % kStrips == 0) pack_strips(from, p.lda, std::min<std::int64_t>(kStrips * kTileRows, end - row), depth, memory);
+  return {memory + index % kStrips * depth_steps<E>(depth) * kTileRows, kTileRows, {}};
+}
+
+/// tile(i, j) for finish_tile: the sums of products, or what sums of integers stand for.
+template <class E>
+auto sums_of_tile(const SumOf<E>* tile, std::int64_t ld, const Strip<E>& strip, const E* behind_panel) {
+  if constexpr (kQuantised<E>) {
+    // Of (s q + o) (step p), summed over the depth: s step sum(q p) + o step sum(p).
+    const float* const steps = reinterpret_cast<const float*>(behind_panel);
+    return [ =, &strip ](std::int64_t i, std::int64_t j) __attribute__((always_inline)) {
+      const Quantised row = strip.meaning[i];
+      return __builtin_convertvector(load(tile + i * ld + j), Vector<float>) * (row.scale * load(steps + j)) +
+             row.offset * load(steps + ld + j);
+    };
+  } else {
+    return [=](std::int64_t i, std::int64_t j) __attribute__((always_inline)) {
+      return load(tile + i * ld + j);
+    };
+  }
+}
+
+/// One task: a group of column panels times a chunk of rows. For each block of K the panels of B, if they are not packed
+/// yet, are packed into this thread's scratch, where they stay in the second-level cache, and every strip of kTileRows rows
+/// of A, which stays in the first-level cache, meets all of them.
 template <class E>
 void multiply_group(const Product<ValueOf<E>>& p, const E* packed, const Blocking<E>& blocking, std::int64_t group,
                     std::int64_t chunk, ValueOf<E>* scratch) {
-  using T = ValueOf<E>;
-  using Sum = SumOf<E>;
-  constexpr std::int64_t L = kLanes<T>;
+  constexpr std::int64_t L = kLanes<ValueOf<E>>;
   const std::int64_t panel_begin = group * blocking.group;
   const std::int64_t panels = std::min(blocking.group, blocking.panels - panel_begin);
   const std::int64_t row_begin = chunk * blocking.chunk, row_end = std::min(row_begin + blocking.chunk, p.M);
   E* const own = reinterpret_cast<E*>(scratch);
-  E* const strip = own + (packed ? 0 : blocking.group * blocking.panel_elements());
-  Sum* const tile = reinterpret_cast<Sum*>(strip + blocking.strip_elements());
-  // Rows of A are read in place, if they are factors. Lost: copying them where they lie a multiple of a page apart and
-  // compete for the same sets of the first-level cache (K = 3072: 73 % of peak with the copy, 84 % without; eight rows fit
-  // its twelve ways).
-  constexpr bool kInPlace = std::is_same_v<E, T>;
-  const bool copy_columns = p.access_a == AccessA::columns && (!kInPlace || panels > 1);
+  E* const rows_of_a = own + (packed ? 0 : blocking.group * blocking.panel_elements());
+  SumOf<E>* const tile = reinterpret_cast<SumOf<E>*>(rows_of_a + blocking.strip_elements());
 
   for (std::int64_t block = 0; block < blocking.depth_blocks; ++block) {
     const std::int64_t steps = blocking.steps_of(block), k = block * blocking.depth * Factor<E>::kDepth;
@@ -225,46 +268,26 @@ void multiply_group(const Product<ValueOf<E>>& p, const E* packed, const Blockin
         pack_panel(p, blocking, block, panel_begin + i, own + i * blocking.panel_elements());
     for (std::int64_t row = row_begin; row < row_end; row += kTileRows) {
       const std::int64_t rows = std::min<std::int64_t>(kTileRows, row_end - row);
-      const T* from = p.access_a == AccessA::rows ? p.a + row * p.lda + k : p.a + k * p.lda + row;
-      const E* a = strip;
-      std::int64_t lda = blocking.depth;
-      [[maybe_unused]] Quantised meaning[kTileRows];
-      if constexpr (kQuantised<E>) {
-        for (std::int64_t i = 0; i < rows; ++i)
-          meaning[i] = quantise_row(from + i * p.lda, depth, strip + i * blocking.depth);
-      } else if (copy_columns) {
-        const std::int64_t index = (row - row_begin) / kTileRows % kStrips;
-        if (index == 0) pack_strips(from, p.lda, std::min<std::int64_t>(kStrips * kTileRows, row_end - row), depth, strip);
-        a = strip + index * steps * kTileRows, lda = kTileRows;
-      } else if constexpr (!kInPlace) {
-        for (std::int64_t i = 0; i < rows; ++i) pair_row(from + i * p.lda, depth, strip + i * blocking.depth);
-      } else {
-        a = from, lda = p.lda;
-      }
-      for (std::int64_t i = 0; i < panels; ++i) {
-        const std::int64_t vectors = blocking.vectors_of(panel_begin + i), ld = vectors * L;
-        const std::int64_t begin = blocking.first_vector(panel_begin + i) * L;
-        const E* const panel =
-            packed ? packed + blocking.packed_at(block, panel_begin + i) : own + i * blocking.panel_elements();
-        if (row + kTileRows < row_end) prefetch_strip(p, row + kTileRows, k, depth, i, panels);
-        if (kQuantised<E> || p.access_a == AccessA::rows)
-          multiply_rows<E, AccessA::rows>(rows, vectors, steps, a, lda, panel, ld, tile, ld, false);
-        else if constexpr (!kQuantised<E>)
-          multiply_rows<E, AccessA::columns>(rows, vectors, steps, a, lda, panel, ld, tile, ld, false);
-        const auto finish = [&](const auto& get) {
-          finish_tile(p, get, row, rows, begin, std::min(ld, p.N - begin), block == 0, block + 1 == blocking.depth_blocks);
-        };
-        if constexpr (kQuantised<E>) {
-          // (s q + o) step p, summed over the depth: s step sum(q p) + o step sum(p)
-          const float* const columns = reinterpret_cast<const float*>(panel + steps * ld);
-          finish([&](std::int64_t r, std::int64_t j) __attribute__((always_inline)) {
-            return __builtin_convertvector(load(tile + r * ld + j), Vector<float>) * (meaning[r].scale * load(columns + j)) +
-                   meaning[r].offset * load(columns + ld + j);
-          });
-        } else {
-          finish([&](std::int64_t r, std::int64_t j) __attribute__((always_inline)) { return load(tile + r * ld + j); });
+      const auto meet_panels = [&]<AccessA Access>(std::integral_constant<AccessA, Access>, const Strip<E>& strip) {
+        for (std::int64_t i = 0; i < panels; ++i) {
+          const std::int64_t vectors = blocking.vectors_of(panel_begin + i), ld = vectors * L;
+          const std::int64_t begin = blocking.first_vector(panel_begin + i) * L;
+          const E* const panel =
+              packed ? packed + blocking.packed_at(block, panel_begin + i) : own + i * blocking.panel_elements();
+          if (row + kTileRows < row_end) prefetch_strip(p, row + kTileRows, k, depth, i, panels);
+          multiply_rows<E, Access>(rows, vectors, steps, strip.a, strip.lda, panel, ld, tile, ld, false);
+          finish_tile(p, sums_of_tile(tile, ld, strip, panel + steps * ld), row, rows, begin, std::min(ld, p.N - begin),
+                      block == 0, block + 1 == blocking.depth_blocks);
         }
-      }
+      };
+      if constexpr (!kQuantised<E>)
+        if (p.access_a == AccessA::columns) {
+          meet_panels(std::integral_constant<AccessA, AccessA::columns>{},
+                      strip_of_columns<E>(p, row, row_end, k, depth, (row - row_begin) / kTileRows, panels > 1, rows_of_a));
+          continue;
+        }
+      meet_panels(std::integral_constant<AccessA, AccessA::rows>{},
+                  strip_of_rows<E>(p, row, row_end, k, depth, rows_of_a, blocking.depth));
     }
   }
 }

@@ -16,7 +16,7 @@
 #else
 #define DETRACK_CPU_FMA
 #endif
-#if defined(__AVX512BF16__)
+#if defined(__AVX512BF16__) || defined(__ARM_FEATURE_BF16_VECTOR_ARITHMETIC)
 #define DETRACK_CPU_BF16 _bf16
 #else
 #define DETRACK_CPU_BF16

@@ -1,93 +1,81 @@
 // Copies of matrix blocks in the order in which the micro-kernel reads them, padded with zeros to whole vectors.
 #pragma once
 
+#include <type_traits>
+
 #include "detrack/cpu/bfloat_pair.hpp"
 #include "detrack/cpu/byte_quad.hpp"
 
 namespace detrack::cpu {
 inline namespace DETRACK_CPU_ISA {
 
-/// to[k ld + n] = from[n ldf + k] for n < columns, k < depth: rows of `from` become columns, a square of vectors at a time.
+/// The factor of an element, for pairs with the one `next` behind it, if there is one.
+template <class E>
+DETRACK_INLINE E factor_of(const ValueOf<E>* element, std::int64_t next, bool has_next) {
+  if constexpr (std::is_same_v<E, BfloatPair>)
+    return pair_of(element[0], has_next ? element[next] : 0.0f);
+  else
+    return element[0];
+}
+
+/// A vector of factors from as many elements in a row as they hold.
+template <class E>
+DETRACK_INLINE Vector<E> load_factors(const ValueOf<E>* from) {
+  if constexpr (std::is_same_v<E, BfloatPair>)
+    return pair_neighbours(load(from), load(from + kLanes<float>));
+  else
+    return load(from);
+}
+
+/// to[k ld + n] = from[n ldf + k] for n < columns, k < depth, or pairs of from[n ldf + k] and from[n ldf + k + 1], half as
+/// many: rows of `from` become columns, a square of vectors at a time.
 /// Asking for the square below early is worth 10 % where weights come from memory; for pack_columns it is worth nothing.
-template <class T>
-inline void pack_rows(const T* from, std::int64_t ldf, std::int64_t columns, std::int64_t depth, T* to, std::int64_t ld) {
-  constexpr std::int64_t L = kLanes<T>;
+template <class E>
+inline void pack_rows(const ValueOf<E>* from, std::int64_t ldf, std::int64_t columns, std::int64_t depth, E* to,
+                      std::int64_t ld) {
+  using T = ValueOf<E>;
+  constexpr std::int64_t L = kLanes<T>, kStep = Factor<E>::kDepth;
   for (std::int64_t n = 0; n < columns; n += L) {
     const T* rows = from + n * ldf;
     const std::int64_t height = columns - n < L ? columns - n : L;
     std::int64_t k = 0;
-    Vector<T> block[L];
+    Vector<E> block[L];
     if (height == L)
-      for (; k + L <= depth; k += L) {
+      for (; k + kStep * L <= depth; k += kStep * L) {
         unroll<L>([&](auto i) __attribute__((always_inline)) {
-          block[i] = load(rows + i * ldf + k);
-          __builtin_prefetch(rows + (i + L) * ldf + k);  // the next square below
+          const T* row = rows + i * ldf + k;
+          block[i] = load_factors<E>(row);
+          unroll<kStep>([&](auto j) __attribute__((always_inline)) { __builtin_prefetch(row + L * ldf + j * L); });  // below
         });
-        transpose<T>(block);
-        unroll<L>([&](auto i) __attribute__((always_inline)) { store(to + (k + i) * ld + n, block[i]); });
+        transpose<E>(block);
+        unroll<L>([&](auto i) __attribute__((always_inline)) { store(to + (k / kStep + i) * ld + n, block[i]); });
       }
-    for (; k < depth; ++k) {
-      Vector<T> column{};
-      for (std::int64_t i = 0; i < height; ++i) column[i] = rows[i * ldf + k];
-      store(to + k * ld + n, column);
+    for (; k < depth; k += kStep) {
+      E column[L] = {};
+      for (std::int64_t i = 0; i < height; ++i) column[i] = factor_of<E>(rows + i * ldf + k, 1, k + 1 < depth);
+      std::memcpy(to + k / kStep * ld + n, column, sizeof column);
     }
   }
 }
 
-/// to[k ld + n] = from[k ldf + n] for n < columns, k < depth.
-template <class T>
-inline void pack_columns(const T* from, std::int64_t ldf, std::int64_t columns, std::int64_t depth, T* to, std::int64_t ld) {
-  constexpr std::int64_t L = kLanes<T>;
-  for (std::int64_t k = 0; k < depth; ++k) {
-    const T* row = from + k * ldf;
-    std::int64_t n = 0;
-    for (; n + L <= columns; n += L) store(to + k * ld + n, load(row + n));
-    if (n < columns) store(to + k * ld + n, load_some(row + n, columns - n));
-  }
-}
-
-/// The same in pairs: to[s ld + n] becomes the pair of from[n ldf + 2 s] and from[n ldf + 2 s + 1]; a missing last one is 0.
-inline void pack_rows(const float* from, std::int64_t ldf, std::int64_t columns, std::int64_t depth, BfloatPair* to,
-                      std::int64_t ld) {
-  constexpr std::int64_t L = kLanes<float>;
-  for (std::int64_t n = 0; n < columns; n += L) {
-    const float* rows = from + n * ldf;
-    const std::int64_t height = columns - n < L ? columns - n : L;
-    std::int64_t k = 0;
-    Vector<BfloatPair> block[L];
-    if (height == L)
-      for (; k + 2 * L <= depth; k += 2 * L) {
-        unroll<L>([&](auto i) __attribute__((always_inline)) {
-          const float* row = rows + i * ldf + k;
-          block[i] = pair_neighbours(load(row), load(row + L));
-          __builtin_prefetch(row + L * ldf);  // the next block below
-          __builtin_prefetch(row + L * ldf + L);
-        });
-        transpose<BfloatPair>(block);
-        unroll<L>([&](auto i) __attribute__((always_inline)) { store(to + (k / 2 + i) * ld + n, block[i]); });
-      }
-    for (; k < depth; k += 2) {
-      Vector<BfloatPair> column{};
-      for (std::int64_t i = 0; i < height; ++i) {
-        const float* row = rows + i * ldf + k;
-        column[i] = pair_of(row[0], k + 1 < depth ? row[1] : 0.0f).bits;
-      }
-      store(to + k / 2 * ld + n, column);
-    }
-  }
-}
-
-/// to[s ld + n] becomes the pair of from[2 s ldf + n] and from[(2 s + 1) ldf + n]; a missing last row is 0.
-inline void pack_columns(const float* from, std::int64_t ldf, std::int64_t columns, std::int64_t depth, BfloatPair* to,
+/// to[k ld + n] = from[k ldf + n] for n < columns, k < depth, or pairs of that and from[(k + 1) ldf + n].
+template <class E>
+inline void pack_columns(const ValueOf<E>* from, std::int64_t ldf, std::int64_t columns, std::int64_t depth, E* to,
                          std::int64_t ld) {
-  constexpr std::int64_t L = kLanes<float>;
-  for (std::int64_t k = 0; k < depth; k += 2) {
-    const float* row = from + k * ldf;
-    const bool both = k + 1 < depth;
+  using T = ValueOf<E>;
+  constexpr std::int64_t L = kLanes<T>, kStep = Factor<E>::kDepth;
+  for (std::int64_t k = 0; k < depth; k += kStep) {
+    const T* const row = from + k * ldf;
+    E* const line = to + k / kStep * ld;
     for (std::int64_t n = 0; n < columns; n += L) {
       const std::int64_t left = columns - n;
-      const auto get = [&](const float* at) { return left >= L ? load(at) : load_some(at, left); };
-      store(to + k / 2 * ld + n, pair_lanes(get(row + n), both ? get(row + ldf + n) : Vector<float>{}));
+      const auto get = [&](const T* at) __attribute__((always_inline)) {
+        return left >= L ? load(at + n) : load_some(at + n, left);
+      };
+      if constexpr (kStep == 1)
+        store(line + n, get(row));
+      else
+        store(line + n, pair_lanes(get(row), k + 1 < depth ? get(row + ldf) : Vector<T>{}));
     }
   }
 }

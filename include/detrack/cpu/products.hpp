@@ -10,13 +10,14 @@ inline namespace DETRACK_CPU_ISA {
 /// How the factors of matrix products are multiplied; those of few rows stay T unless their weight is packed. Sums of
 /// products, and everything that is no product, are of T in any case.
 enum class Products {
-  full,      ///< as T
-  bfloat16,  ///< rounded to bfloat16 (relative error 2^-9): faster where the processor multiplies it (AVX512-BF16), else
-             ///< slower
-  int8       ///< those of linear layers, forward, rounded to 8-bit integers: inputs in 256 steps between the least and the
-        ///< greatest of each row, weights in 127 to either side of 0 in each of theirs. Faster where the processor
-        ///< multiplies these (AVX512-VNNI, AVX-VNNI, ARM's dot products), else slower. All others as bfloat16 where that is
-        ///< faster, or as T
+  full,  ///< as T
+  /// Rounded to bfloat16 (relative error 2^-9): faster where the processor multiplies it (AVX512-BF16, ARM's BF16), else
+  /// slower.
+  bfloat16,
+  /// Those of linear layers, forward, rounded to 8-bit integers: each row of the input in 256 steps from its lowest to its
+  /// highest element, each row of the weight in 127 to either side of 0. Faster where the processor multiplies these
+  /// (AVX512-VNNI, AVX-VNNI, ARM's dot products), else slower. All others as bfloat16 where that is faster, or as T.
+  int8
 };
 
 constexpr const char* name_of(Products products) {
