@@ -15,6 +15,8 @@ endif()
 if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
   target_compile_options(detrack_build_flags INTERFACE -Wno-sign-conversion)
 endif()
+# What has long loops is compiled/ with all of -O3; pictures are decoded as fast with -O2, which takes a sixth less to compile.
+set(detrack_program_options $<$<CONFIG:Release>:-O2>)
 if(DETRACK_ARCH)
   target_compile_options(detrack_build_flags INTERFACE -march=${DETRACK_ARCH})
 endif()

@@ -115,48 +115,6 @@ TEST_CASE("bfloat products: depths of several blocks, even and odd") {
   }
 }
 
-TEST_CASE("bfloat products: weights packed before give the same, bit for bit, and to rounding where rows are few") {
-  const std::int64_t gap = 3;
-  for (const std::int64_t R : {4, 9, 140})
-    for (const std::int64_t I : {1, 33, 2100})
-      for (const std::int64_t O : {1, 200}) {
-        CAPTURE(R);
-        CAPTURE(I);
-        CAPTURE(O);
-        auto weights = std::make_shared<cpu::PackedWeights>(cpu::Products::bfloat16);
-        cpu::CpuOptions options = bfloat_products(some_threads());
-        options.weights = weights;
-        bool packs = true;
-        const auto program = [&]<class T>(Bench<T>& bench) {
-          const auto x = bench.in({R, I}), w = bench.in({O, I}), b = bench.in({O});
-          if constexpr (std::is_same_v<T, float>)
-            if (packs) weights->add(w);
-          ops::run(bench.ctx, LinearForward<T>{.x = x, .w = w, .b = b, .y = bench.out({R, O})});
-          // A part of the weight is another weight: it is not taken for what was packed.
-          const auto part = w.slice(0, 0, (O + 1) / 2);
-          ops::run(bench.ctx, LinearForward<T>{.x = x, .w = part, .y = bench.out({R, part.extent(0)})});
-        };
-        const Results packed = results_of(cpu::make_context<float>(options), gap, program, true);
-        packs = false;
-        CHECK(distance(packed, results_of(reference_context<double>(), gap, program, true)) <= 3e-6);
-        const Results unpacked = results_of(cpu::make_context<float>(bfloat_products(1)), gap, program, true);
-        if (R > 8) check_equal(packed, unpacked, "packed weights differ");
-      }
-}
-
-TEST_CASE("packed weights are found by their memory and shape") {
-  Tensor<float> w({48, 32});
-  std::fill_n(w.data(), w.numel(), 1.0f);
-  cpu::PackedWeights weights(cpu::Products::bfloat16);
-  CHECK(weights.find<cpu::BfloatPair>(w.view()) == nullptr);
-  weights.add(w.view());
-  CHECK(weights.find<cpu::BfloatPair>(w.view()) != nullptr);
-  CHECK(weights.find<cpu::BfloatPair>(w.view())->bits == 0x3f803f80u);
-  CHECK(weights.find<cpu::BfloatPair>(w.view().slice(0, 0, 47)) == nullptr);
-  CHECK(weights.find<cpu::BfloatPair>(w.view().slice(0, 1, 47)) == nullptr);
-  CHECK(weights.find<cpu::BfloatPair>(w.view().reshape({24, 64})) == nullptr);
-}
-
 TEST_CASE("bfloat products: factors are rounded, sums are not") {
   const auto program = [&]<class T>(Bench<T>& bench) {
     const auto x = bench.in({32, 300}), w = bench.in({40, 300});
