@@ -428,6 +428,8 @@ int main(int argc, char** argv) {
     if (!options.pack.empty()) return pack_data(read_config(options), options.pack, options.shard_mb, options.quiet);
     if (options.out.empty()) fail(ErrorCode::argument, "expected --out, the folder of the run (or --pack)");
     options.device.check();
+    if (options.device.products() == cpu::Products::int8)
+      fail(ErrorCode::argument, "--precision: expected f32 or bf16 for training, got int8");
     return Training(options, read_config(options))();
   });
 }

@@ -286,8 +286,6 @@ std::unique_ptr<TrainingStage> make_box_stage(Parts parts, detrack::Stage stage)
 std::unique_ptr<TrainingStage> make_stage(const TrainConfig& config, std::shared_ptr<const TrainingData> data,
                                           std::shared_ptr<ImageCache> images, const DeviceOptions& device) {
   device.check();
-  if (device.products() == cpu::Products::int8)
-    fail(ErrorCode::argument, "--precision: expected f32 or bf16 for training, got int8");
   Parts parts{config, std::move(data), std::move(images), device};
   parts.whole_model_given = !config.init.empty() && open_weights(config.init).find("box.word_embed.weight") != nullptr;
   const detrack::Stage stage = parse_stage(config.train.stage);

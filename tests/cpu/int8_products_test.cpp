@@ -110,6 +110,8 @@ TEST_CASE("a row of equal elements is exact; one that is not finite stands for N
     }
   const std::vector<float> wide{-3e38f, 3e38f};
   CHECK(std::isnan(cpu::quantise_row(wide.data(), 2, quads.data()).offset));
+  const std::vector<float> far{-1.0f, 3e38f};
+  CHECK(std::isnan(cpu::quantise_column(far.data(), 2, quads.data())));
 }
 
 TEST_CASE("a column of B is rounded to 127 steps to either side of 0, with zeros behind it") {

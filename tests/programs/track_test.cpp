@@ -139,9 +139,12 @@ TEST_CASE("track --precision on the CPU: products alone are rounded, and the run
     CHECK(score != full);
     CHECK(score == doctest::Approx(full).epsilon(0.05));
   }
-  const Outcome outcome = work.track(kRun + "--frames frames --precision fp4");
-  CHECK(outcome.status != 0);
-  CHECK(outcome.output.find("int8") != std::string::npos);
+  const Outcome unknown = work.track(kRun + "--frames frames --precision fp4");
+  CHECK(unknown.status == 2);
+  CHECK(unknown.says("{f32,bf16,int8}"));
+  const Outcome on_gpu = work.track(kRun + "--frames frames --device cuda --precision int8");
+  CHECK(on_gpu.status == 2);
+  CHECK(on_gpu.says("--precision int8: expected --device cpu, got cuda"));
 }
 
 TEST_CASE("track: a part of a video, drawn into a video, a folder and a contact sheet") {

@@ -358,6 +358,7 @@ TEST_CASE("train: what cannot be used is refused in words") {
   refused("--set model=detrack-x1", "detrack-n128, detrack-t256");
   refused("--set templates=5", "at most the model's 2");
   refused("--model detrack-n128 --set model.templates=0", "templates: expected a number in [1,");
+  refused("--precision int8", "--precision: expected f32 or bf16 for training, got int8");
   refused("--model detrack-n128 --set model.wings=2", "wings: expected a known field");
   refused("--data nothing", "--data: expected NAME=DIR");
   refused("--data more=" + w.at("nowhere").string(), "nowhere: expected a dataset folder");

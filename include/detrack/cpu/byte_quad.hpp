@@ -152,17 +152,17 @@ inline Quantised quantise_row(const float* from, std::int64_t depth, ByteQuad* t
 }
 
 /// A column of B, contiguous here, in 127 steps to either side of 0; behind the last element stand zeros. Returns the size
-/// of a step, NaN where the column is not finite.
+/// of a step: 0 where all is nothing, NaN where the column is not finite or reaches further than half of what a float holds.
 inline float quantise_column(const float* from, std::int64_t depth, ByteQuad* to) {
   const detail::PaddedRow x{from, depth, 0};
   const auto [low, high] = detail::range_of(x);
-  const float top = low == low ? std::max(-low, high) : low;
-  if (!(top > detail::kSmallestRange)) {
-    std::fill_n(to, depth_steps<ByteQuad>(depth), ByteQuad{0});
-    return top;
+  const float top = std::max(-low, high);  // NaN where both are
+  if (top > detail::kSmallestRange && top <= std::numeric_limits<float>::max() / 2) {
+    detail::round_to_bytes(x, -top, top / 127, 127, to);
+    return top / 127;
   }
-  detail::round_to_bytes(x, -top, top / 127, 127, to);
-  return top / 127;
+  std::fill_n(to, depth_steps<ByteQuad>(depth), ByteQuad{0});
+  return top <= detail::kSmallestRange ? 0 : std::numeric_limits<float>::quiet_NaN();
 }
 
 }  // namespace DETRACK_CPU_ISA
