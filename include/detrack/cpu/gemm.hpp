@@ -76,7 +76,7 @@ void finish_tile(const Product<T>& p, const Tile& tile, std::int64_t row, std::i
 }
 
 /// How B is cut: blocks of the depth, in each of them panels of columns. It follows from B's shape alone, which is why a
-/// packed B serves any A. Depths count factors E: elements, or pairs of them.
+/// packed B serves any A. Depths count factors E: elements, or pairs or quads of them.
 template <class E>
 struct Panels {
   using T = ValueOf<E>;
@@ -184,6 +184,8 @@ void pack_panel(const Product<ValueOf<E>>& p, const Panels<E>& cut, std::int64_t
     if (p.access_b == AccessB::columns) return pack_columns(p.b + k * p.ldb + begin, p.ldb, columns, depth, to, ld);
   pack_rows(p.b + begin * p.ldb + k, p.ldb, columns, depth, to, ld);
 }
+
+static_assert(Panels<ByteQuad>::kDepth <= kMostQuads);
 
 DETRACK_INSTANTIATE(void pack_panel(const Product<float>&, const Panels<BfloatPair>&, std::int64_t, std::int64_t,
                                     BfloatPair*))

@@ -80,10 +80,11 @@ inline void pack_columns(const ValueOf<E>* from, std::int64_t ldf, std::int64_t 
   }
 }
 
-/// The same as quads: to[s ld + n] becomes that of from[n ldf + 4 s] to from[n ldf + 4 s + 3], in steps of their own for
-/// each n. Behind them come two rows of floats: the columns' steps, and the sums of their rounded elements. At most
-/// kMostQuads of depth.
+/// Depth of the longest column of quads that is packed.
 inline constexpr std::int64_t kMostQuads = 512;
+
+/// The same as quads: to[s ld + n] becomes that of from[n ldf + 4 s] to from[n ldf + 4 s + 3], in steps of their own for
+/// each n. Behind them come two rows of floats: the columns' steps, and the sums of their rounded elements.
 inline void pack_rows(const float* from, std::int64_t ldf, std::int64_t columns, std::int64_t depth, ByteQuad* to,
                       std::int64_t ld) {
   const std::int64_t quads = depth_steps<ByteQuad>(depth);
