@@ -8,7 +8,7 @@ usage() {
 Usage: tests/arm.sh [--march ARCH] [FOLDER]...
 
 Compiles each FOLDER of tests/ into build/arm and runs it under qemu. Without FOLDER: all but those that need FFmpeg, a GPU's
-emulator or the programs, a quarter of an hour.
+emulator or the programs, about half an hour.
 
   --march ARCH   as g++ takes it (default armv8.2-a+dotprod+bf16; armv8-a has neither dot products nor bfloat16)
 
