@@ -167,4 +167,19 @@ void check_against_reference(const Program& program, double floor = 1e-6) {
   }
 }
 
+/// Runs a program whose inputs are bfloat16 on the reference in double, and with products of that kind in float with one and
+/// two threads.
+template <class Program>
+void check_products(cpu::Products products, const Program& program, double tolerance) {
+  const auto run = [&](int threads, std::int64_t gap) {
+    return results_of(cpu::make_context<float>({.threads = threads, .products = products}), gap, program, true);
+  };
+  for (const std::int64_t gap : {0, 3}) {
+    CAPTURE(gap);
+    const Results got = run(1, gap);
+    CHECK(distance(got, results_of(reference_context<double>(), gap, program, true)) <= tolerance);
+    check_equal(got, run(some_threads(), gap), "two threads differ from one");
+  }
+}
+
 }  // namespace detrack::cpu_test

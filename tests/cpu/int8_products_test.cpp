@@ -147,24 +147,22 @@ TEST_CASE("int8 products: linear layers of what 8 bits hold are exact") {
         CAPTURE(R);
         CAPTURE(I);
         CAPTURE(O);
-        const auto program = [&]<class T>(Bench<T>& bench) {
-          const auto x = bench.grad({R, I}), w = bench.grad({O, I});
-          fill_with_integers(x, w);
-          const auto b = bench.in({O}, 1e4), residual = bench.in({R, O}, 1e4);
-          ops::run(bench.ctx, LinearForward<T>{.x = x,
-                                               .w = w,
-                                               .b = b,
-                                               .residual = residual,
-                                               .alpha = 0.5,
-                                               .activation = Activation::gelu,
-                                               .pre = bench.out({R, O}),
-                                               .y = bench.out({R, O})});
-        };
-        const std::int64_t gap = I == 300 ? 0 : 3;
-        const Results got = results_of(cpu::make_context<float>(int8_products(1)), gap, program);
-        CHECK(distance(got, results_of(reference_context<double>(), gap, program)) <= 3e-6);
-        const Results threaded = results_of(cpu::make_context<float>(int8_products(some_threads())), gap, program);
-        check_equal(got, threaded, "two threads differ from one");
+        check_products(
+            cpu::Products::int8,
+            [&]<class T>(Bench<T>& bench) {
+              const auto x = bench.grad({R, I}), w = bench.grad({O, I});
+              fill_with_integers(x, w);
+              const auto b = bench.in({O}, 1e4), residual = bench.in({R, O}, 1e4);
+              ops::run(bench.ctx, LinearForward<T>{.x = x,
+                                                   .w = w,
+                                                   .b = b,
+                                                   .residual = residual,
+                                                   .alpha = 0.5,
+                                                   .activation = Activation::gelu,
+                                                   .pre = bench.out({R, O}),
+                                                   .y = bench.out({R, O})});
+            },
+            3e-6);
       }
 }
 

@@ -38,7 +38,7 @@ struct Factor<ByteQuad> {
 
 /// Whether the processor that is compiled for multiplies quads, and what it takes of A. If it does not, it is done in a
 /// dozen operations, slower than float.
-#if (defined(__AVX512VNNI__) && defined(__AVX512F__)) || (defined(__AVXVNNI__) && !defined(__AVX512F__))
+#if defined(__AVX512VNNI__) || (defined(__AVXVNNI__) && !defined(__AVX512F__))
 inline constexpr bool kMultipliesQuads = true, kSignedRows = false;
 #elif defined(__ARM_FEATURE_DOTPROD)
 inline constexpr bool kMultipliesQuads = true, kSignedRows = true;
@@ -65,7 +65,7 @@ DETRACK_INLINE Vector<std::int32_t> multiply_add(Vector<std::int32_t> sum, Vecto
 
 }  // namespace emulated
 
-#if defined(__AVX512VNNI__) && defined(__AVX512F__)
+#if defined(__AVX512VNNI__)
 DETRACK_INLINE Vector<std::int32_t> multiply_add(Vector<std::int32_t> sum, Vector<ByteQuad> a, Vector<ByteQuad> b) {
   return reinterpret_cast<Vector<std::int32_t>>(
       _mm512_dpbusd_epi32(reinterpret_cast<__m512i>(sum), reinterpret_cast<__m512i>(a), reinterpret_cast<__m512i>(b)));
