@@ -26,6 +26,7 @@ def arguments():
     p.add_argument("--rounds", type=int, default=3, help="turns of each (default 3)")
     p.add_argument("--threads", type=int, default=2, help="of both (default 2)")
     p.add_argument("--weights", type=pathlib.Path, default=ROOT / "examples/weights/detrack-t256.safetensors")
+    p.add_argument("--device", default="cpu", help="where detrack's network runs, cpu or cuda (default cpu)")
     p.add_argument("--precisions", default="f32", help="of detrack, some of f32,bf16,int8 (default f32)")
     p.add_argument("--evaluate", type=pathlib.Path, default=ROOT / "build/release/examples/evaluate", help="the program")
     p.add_argument("--out", type=pathlib.Path, required=True, help="folder for the result files; must not be there yet")
@@ -86,7 +87,7 @@ def run_opencv(cv2, maker, a, out):
 
 def run_detrack(a, precision, out):
     command = [a.evaluate, "--weights", a.weights, "--dataset", a.dataset, "--sequences", ",".join(a.names), "--protocol", "otb",
-               "--precision", precision, "--threads", a.threads, "--jobs", 1, "--save", out, "--quiet"]
+               "--device", a.device, "--precision", precision, "--threads", a.threads, "--jobs", 1, "--save", out, "--quiet"]
     subprocess.run([str(x) for x in command], check=True, stdout=subprocess.DEVNULL)
     files = sorted((out / "times").glob("*_time.txt"))
     return [float(t) for f in files for t in f.read_text().split()[1:]]

@@ -32,7 +32,7 @@ struct Parts {
   std::shared_ptr<DevicePictures> pictures{};  ///< where the configuration wants crops to be made on the device
   bool whole_model_given = false;              ///< the configuration's `init` is a DeTrack, not a backbone alone
 
-  Sampler::SizeOf size_of() const {
+  SizeOfImage size_of() const {
     return [images = images, pictures = pictures](const std::filesystem::path& path) {
       if (pictures)
         if (const auto there = pictures->find(path)) return ImageSize{there->width, there->height};
@@ -79,11 +79,22 @@ class Stage : public TrainingStage {
   std::int64_t skipped() const override { return run_.skipped(); }
   std::int64_t samples() const override { return parts_.config.train.batch * parts_.config.train.accumulate; }
 
+  std::string notice() override { return parts_.pictures ? parts_.pictures->take_notice() : std::string(); }
+
   void save(const std::filesystem::path& path, const RunState& state) override { save_checkpoint(path, run_, state); }
   void load(const std::filesystem::path& path) override { load_checkpoint(path, run_); }
 
  protected:
   Stage(Parts parts, Run run) : parts_(std::move(parts)), run_(std::move(run)) {}
+
+  /// Before batches go: the device may still read one that was sent ahead.
+  void finish() noexcept {
+    try {
+      run_.context().join_side();
+      run_.context().backend().synchronize();
+    } catch (...) {
+    }
+  }
 
   Parts parts_;
   Run run_;
@@ -93,13 +104,7 @@ class Stage : public TrainingStage {
 template <class Run, class Draw>
 class BatchStage : public Stage<Run> {
  public:
-  ~BatchStage() override {
-    try {  // the device may still read the loader's batch that was sent ahead
-      this->run_.context().join_side();
-      this->run_.context().backend().synchronize();
-    } catch (...) {
-    }
-  }
+  ~BatchStage() override { this->finish(); }
 
   StepValues step() override {
     const std::int64_t passes = this->parts_.config.train.accumulate;
@@ -115,7 +120,6 @@ class BatchStage : public Stage<Run> {
     return this->run_.update();
   }
   double waited() const override { return loader_ ? loader_->waited() : 0; }
-  std::string notice() override { return this->parts_.pictures ? this->parts_.pictures->take_notice() : std::string(); }
   std::map<std::string, std::int64_t> problems() const override {
     return loader_ ? loader_->problems() : std::map<std::string, std::int64_t>();
   }
@@ -204,19 +208,21 @@ class PairStage final : public BatchStage<Trainer<T>, Sampler> {
 template <class T>
 class SequenceStage final : public Stage<Trainer<T>> {
  public:
-  explicit SequenceStage(const Parts& parts)
-      : Stage<Trainer<T>>(parts, Trainer<T>(make_model(parts), make_context<T>(parts.device), parts.config.train)),
-        clips_(parts.data, parts.config.train),
-        rollout_(this->run_, parts.images, static_cast<int>(parts.config.loader.threads)) {}
+  SequenceStage(const Parts& parts, Context<T> ctx)
+      : Stage<Trainer<T>>(parts, Trainer<T>(make_model(parts), std::move(ctx), parts.config.train)),
+        clips_(parts.data, parts.config.train, parts.size_of()),
+        rollout_(this->run_, parts.images, static_cast<int>(parts.config.loader.threads), parts.pictures) {}
+  ~SequenceStage() override { this->finish(); }
 
   StepValues step() override {
     const auto passes = static_cast<std::uint64_t>(this->parts_.config.train.accumulate);
     samples_ = 0;
     for (std::uint64_t i = 0; i < passes; ++i) {
       const std::uint64_t index = static_cast<std::uint64_t>(this->run_.step()) * passes + i;
-      for (const Batch& batch : frames(index)) {
-        this->run_.pass(batch);
-        samples_ += batch.size();
+      const std::vector<Batch>& batches = frames(index);
+      for (std::size_t t = 0; t < batches.size(); ++t) {
+        this->run_.pass(batches[t], t + 1 < batches.size() ? &batches[t + 1] : nullptr);
+        samples_ += batches[t].size();
       }
     }
     return this->run_.update();
@@ -273,9 +279,9 @@ class AutoencoderStage final : public BatchStage<AutoencoderTrainer<float>, Pict
 
 template <class T>
 std::unique_ptr<TrainingStage> make_box_stage(Parts parts, detrack::Stage stage) {
-  if (stage == detrack::Stage::sequences) return std::make_unique<SequenceStage<T>>(parts);
   Context<T> ctx = make_context<T>(parts.device);
   parts.hold_pictures(ctx.allocator());
+  if (stage == detrack::Stage::sequences) return std::make_unique<SequenceStage<T>>(parts, std::move(ctx));
   const TrainConfig& config = parts.config;
   return std::make_unique<PairStage<T>>(parts, std::move(ctx),
                                         Sampler(parts.data, config.model_config(), config.train, parts.size_of()));

@@ -271,10 +271,16 @@ TEST_CASE("train: missing and damaged pictures are named, counted and replaced; 
 TEST_CASE("train: crops made on the device give the same weights, in every stage that makes them, damaged pictures or not") {
   const TrainWorkshop w;
   std::ofstream(w.at("boxed/1.jpg"), std::ios::trunc) << "no picture at all";
-  for (const std::string stage : {"pairs", "mae"}) {
-    REQUIRE(w.train("--stage " + stage + w.out(stage)).status == 0);
+  const std::string clips =
+      " --set rollout=8 --set steps=3 --set augment.flip=0.5 --set sampling.still_prob=0.5"
+      " --set augment.clip_prob=0.7 --set augment.rotation=0.3 --set augment.camera=0.1"
+      " --set augment.motion_blur_prob=0.5 --init " +
+      w.at("pairs/weights.safetensors").string();
+  for (const std::string stage : {"pairs", "mae", "sequences"}) {
+    const std::string arguments = "--stage " + stage + (stage == "sequences" ? clips : "");
+    REQUIRE(w.train(arguments + w.out(stage)).status == 0);
     const Outcome outcome =
-        w.train("--set loader.device_mb=1 --set loader.cache_mb=0 --stage " + stage + w.out(stage + "-device"));
+        w.train("--set loader.device_mb=1 --set loader.cache_mb=0 " + arguments + w.out(stage + "-device"));
     INFO(outcome.output);
     CHECK(outcome.status == 0);
     CHECK(w.same_weights(stage, stage + "-device"));

@@ -40,6 +40,11 @@ ImageSize wide(const std::filesystem::path&) {
   return {320, 240};
 }
 
+/// Nothing else than mirrored.
+bool plain(const Clip& clip) {
+  return clip.distortion.none() && clip.camera.empty() && clip.photometric == Photometric{};
+}
+
 Config sampler_config() {
   Config c = preset("detrack-t256");
   return c;
@@ -438,7 +443,7 @@ TEST_CASE("clips: of one length, of frames in the order of time, at least eight"
   TrainOptions o;
   o.batch = 3;
   o.rollout = 20;
-  const ClipSampler sampler(data, o);
+  const ClipSampler sampler(data, o, wide);
   std::set<std::size_t> lengths;
   for (std::uint64_t i = 0; i < 100; ++i) {
     const auto clips = sampler(i);
@@ -455,7 +460,7 @@ TEST_CASE("clips: of one length, of frames in the order of time, at least eight"
   }
   CHECK(lengths == std::set<std::size_t>{12, 20});
   CHECK(error_of(ErrorCode::argument, [&] {
-          ClipSampler(data_of({{.name = "videos", .sequences = {moving("short", 7)}}}), o);
+          ClipSampler(data_of({{.name = "videos", .sequences = {moving("short", 7)}}}), o, wide);
         }).find("a video of at least 8 frames") != std::string::npos);
   CHECK(error_of(ErrorCode::argument, [&] { sampler.replacement(0, 0, 61); }).find("of at least 61") != std::string::npos);
 }
@@ -465,21 +470,21 @@ TEST_CASE("clips: strides, directions and changes are drawn beside the rest") {
   TrainOptions o;
   o.batch = 4;
   o.rollout = 12;
-  const ClipSampler plain(data, o);
+  const ClipSampler unchanged(data, o, wide);
   o.sampling.clip_stride = 3;
   o.sampling.backwards_prob = 0.5;
   o.augment.clip_prob = 0.5;
   o.augment.rotation = 0.2;
   o.augment.aspect = 0.1;
   o.augment.motion_blur_prob = 0.5;
-  const ClipSampler sampler(data, o);
+  const ClipSampler sampler(data, o, wide);
   std::set<int> steps;
   int changed = 0;
   for (std::uint64_t i = 0; i < 60; ++i) {
-    const auto clips = sampler(i), same = sampler(i), others = plain(i);
+    const auto clips = sampler(i), same = sampler(i), others = unchanged(i);
     for (std::size_t b = 0; b < clips.size(); ++b) {
       const Clip& clip = clips[b];
-      CHECK(others[b].plain());
+      CHECK(plain(others[b]));
       CHECK(whose(others[b].files[0]) == whose(clip.files[0]));
       CHECK(others[b].flip == clip.flip);
       CHECK(clip.files == same[b].files);
@@ -495,7 +500,7 @@ TEST_CASE("clips: strides, directions and changes are drawn beside the rest") {
           CHECK(frame_of(clip.files[t]) - frame_of(clip.files[t - 1]) == step);
       }
       steps.insert(step);
-      changed += !clip.plain();
+      changed += !plain(clip);
       CHECK(std::abs(clip.distortion.rotation) <= 0.2);
     }
   }
@@ -513,18 +518,21 @@ TEST_CASE("clips: of pictures, before which a camera moves without jerks") {
   o.rollout = 24;
   o.sampling.still_prob = 0.5;
   o.augment.camera = 0.1;
-  const ClipSampler sampler(data, o);
-  int stills = 0;
+  const ClipSampler sampler(data, o, wide);
+  int stills = 0, invented = 0;
   double furthest = 0;
   for (std::uint64_t i = 0; i < 50; ++i)
     for (const Clip& clip : sampler(i)) {
       if (clip.camera.empty()) {
-        CHECK(clip.plain());
+        CHECK(plain(clip));
         continue;
       }
       ++stills;
-      CHECK(clip.name == "pictures: boxed");
-      CHECK(clip.files == std::vector<std::filesystem::path>(24, "boxed"));
+      invented += clip.invented;
+      const std::string file = clip.invented ? "bare" : "boxed";
+      CHECK(clip.name == "pictures: " + file);
+      CHECK(clip.files == std::vector<std::filesystem::path>(24, file));
+      CHECK(intersection(clip.boxes[0], {0, 0, 320, 240}) == doctest::Approx(clip.boxes[0].w * clip.boxes[0].h));
       CHECK(clip.boxes == std::vector<Box>(24, clip.boxes[0]));
       REQUIRE(clip.camera.size() == 24);
       CHECK(clip.camera[0] == CameraView{});
@@ -539,6 +547,8 @@ TEST_CASE("clips: of pictures, before which a camera moves without jerks") {
     }
   CHECK(stills > 70);  // of 100 that are expected
   CHECK(stills < 130);
+  CHECK(invented > stills / 3);
+  CHECK(invented < 2 * stills / 3);
   CHECK(furthest > 1);
 }
 
@@ -550,7 +560,7 @@ TEST_CASE("clips: found however little a source with long videos weighs, in the 
     return TrainingSource{.name = name, .weight = weight, .sequences = {moving(name, 7), moving(name + " 2", frames)}};
   };
   const auto data = data_of({samples("short", 1e8, 7), samples("rare", 1e-12, 20), samples("rarer", 0.5e-12, 20)});
-  const ClipSampler sampler(data, o);
+  const ClipSampler sampler(data, o, wide);
   int rare = 0;
   for (std::uint64_t i = 0; i < 30; ++i) {
     const Clip clip = sampler(i)[0];

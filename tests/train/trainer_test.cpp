@@ -163,7 +163,7 @@ TEST_CASE("trainer: stage sequences learns a clip by heart from its own rollouts
       std::make_shared<const TrainingData>(std::vector<TrainingSource>{{.name = "scene", .sequences = {sequence}}}, 6);
   Trainer<float> trainer = make_trainer(o);
   Rollout<float> rollout(trainer, Scene::cache(), 2);
-  const ClipSampler clips(data, o);
+  const ClipSampler clips(data, o, Scene::size);
   double first = 0, loss = 0, overlap = 0;
   for (std::int64_t i = 0; i < o.steps; ++i) {
     const auto& batches = rollout.run(clips(static_cast<std::uint64_t>(i)), static_cast<std::uint64_t>(i) * 100);

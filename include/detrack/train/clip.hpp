@@ -13,6 +13,8 @@
 #include "detrack/core/rng.hpp"
 #include "detrack/train/camera_view.hpp"
 #include "detrack/train/distortion_draw.hpp"
+#include "detrack/train/image_cache.hpp"
+#include "detrack/train/invented_box.hpp"
 #include "detrack/train/options.hpp"
 #include "detrack/train/photometric_draw.hpp"
 #include "detrack/train/training_data.hpp"
@@ -25,13 +27,11 @@ struct Clip {
   std::string name;
   std::vector<std::filesystem::path> files;
   std::vector<Box> boxes;            ///< in the pictures as they are
+  bool invented = false;             ///< the target is a part of a picture that nobody has labelled
   bool flip = false;                 ///< frames are mirrored, first of all
   Distortion distortion{};           ///< about the target's centre in the first frame
   std::vector<CameraView> camera{};  ///< of each frame; empty: it does not move
   Photometric photometric{};
-
-  /// Nothing else than mirrored.
-  bool plain() const { return distortion.none() && camera.empty() && photometric == Photometric{}; }
 };
 
 /// Draws as many clips as a batch has samples, all of one length: what the first one drawn has, `rollout` at most and at
@@ -40,13 +40,13 @@ class ClipSampler {
  public:
   static constexpr std::size_t kLeast = 8;
 
-  /// Errors: argument (no video of kLeast usable frames).
-  ClipSampler(std::shared_ptr<const TrainingData> data, const TrainOptions& options)
-      : data_(std::move(data)), options_(options), seed_(options.seed ^ stream_of("clips")) {
+  /// `size_of`: only unlabelled pictures are asked for theirs. Errors: argument (no video of kLeast usable frames).
+  ClipSampler(std::shared_ptr<const TrainingData> data, const TrainOptions& options, SizeOfImage size_of)
+      : data_(std::move(data)), options_(options), size_of_(std::move(size_of)), seed_(options.seed ^ stream_of("clips")) {
     long_enough(kLeast);
     double total = 0;
     for (const TrainingData::Source& source : data_->sources())
-      if (!source.boxed.empty()) stills_.push_back({&source, nullptr, total += source.from->weight});
+      if (source.size() > source.videos.size()) stills_.push_back({&source, nullptr, total += source.from->weight});
   }
 
   std::vector<Clip> operator()(std::uint64_t index) const {
@@ -66,7 +66,7 @@ class ClipSampler {
 
   struct Choice {
     const TrainingData::Source* source;
-    const TrainingData::Video* video;  ///< none: any picture with boxes of the source
+    const TrainingData::Video* video;  ///< none: any picture of the source
     double until = 0;                  ///< cumulated weight
   };
 
@@ -113,7 +113,8 @@ class ClipSampler {
       if (length == 0)
         length = std::min(choice.video->frames.size(), std::max(static_cast<std::size_t>(options_.rollout), kLeast));
       Clip clip = cut(choice, length, rng, changes);
-      if (changes.uniform() < options_.sampling.still_prob && !stills_.empty()) clip = still(length, changes);
+      const bool still = changes.uniform() < options_.sampling.still_prob && !stills_.empty();
+      if (still) clip = still_clip(length, changes);
       clip.flip = flip;
       change(clip, changes);
       clips.push_back(std::move(clip));
@@ -137,17 +138,28 @@ class ClipSampler {
     return clip;
   }
 
-  /// Pictures by their sources' weights, whichever of a picture's boxes.
-  Clip still(std::size_t length, Philox& rng) const {
+  /// Pictures by their sources' weights, whichever of a picture's boxes; in one without, any part of it.
+  Clip still_clip(std::size_t length, Philox& rng) const {
     const TrainingData::Source& source = *draw_choice(rng, stills_).source;
-    const StillImage& image = source.boxed[rng.below(source.boxed.size())];
-    const Box& box = image.boxes[rng.below(image.boxes.size())];
+    const std::size_t at = rng.below(source.size() - source.videos.size());
+    const bool invented = at >= source.boxed.size();
+    const StillImage& image = invented ? source.unlabelled[at - source.boxed.size()] : source.boxed[at];
+    const Box box = invented ? invented_box(rng, size_or_any(image.file)) : image.boxes[rng.below(image.boxes.size())];
     Clip clip;
     clip.name = source.from->name + ": " + image.file.string();
     clip.files.assign(length, image.file);
     clip.boxes.assign(length, box);
+    clip.invented = invented;
     clip.camera = draw_camera(rng, length, std::sqrt(box.w * box.h), options_.augment.camera);
     return clip;
+  }
+  /// Whoever reads the picture will find that it cannot be read, and name it.
+  ImageSize size_or_any(const std::filesystem::path& file) const {
+    try {
+      return size_of_(file);
+    } catch (const Error&) {
+      return {1, 1};
+    }
   }
 
   /// Draws the same number of times whatever the options are.
@@ -156,7 +168,7 @@ class ClipSampler {
     const bool changed = rng.uniform() < augment.clip_prob, grayscale = rng.uniform() < augment.grayscale;
     Photometric photometric = draw_photometric(rng, augment, grayscale);
     draw_degradation(rng, augment, photometric);
-    const Distortion distortion = draw_distortion(rng, augment, false, true);
+    const Distortion distortion = draw_distortion(rng, augment, clip.invented, true);
     const Box& box = clip.boxes.front();
     auto camera = draw_camera(rng, clip.files.size(), std::sqrt(box.w * box.h), augment.camera);
     if (!changed) return;
@@ -166,8 +178,9 @@ class ClipSampler {
 
   std::shared_ptr<const TrainingData> data_;
   TrainOptions options_;
+  SizeOfImage size_of_;
   std::uint64_t seed_;
-  std::vector<Choice> stills_;  ///< sources of pictures with boxes
+  std::vector<Choice> stills_;  ///< sources of pictures
 };
 
 }  // namespace detrack

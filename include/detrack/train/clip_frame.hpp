@@ -6,7 +6,7 @@
 
 #include "detrack/core/box.hpp"
 #include "detrack/core/crop_region.hpp"
-#include "detrack/image/image.hpp"
+#include "detrack/image/size.hpp"
 #include "detrack/ops/crop_plan.hpp"
 #include "detrack/train/camera_view.hpp"
 #include "detrack/train/clip.hpp"
@@ -19,12 +19,12 @@ namespace detrack {
 /// that a target stays in it.
 class ClipFrame {
  public:
-  /// `picture`: mirrored already. All must outlive this.
-  ClipFrame(const Clip& clip, std::size_t t, const Image& picture)
+  /// `picture`: of frame t's, as all of the clip's are. The clip must outlive this.
+  ClipFrame(const Clip& clip, std::size_t t, ImageSize picture)
       : clip_(clip), t_(t), picture_(picture), fixed_(in_picture(0)), margin_(clip.camera.empty() ? 0 : 10000) {}
 
-  std::int64_t width() const { return picture_.width() + 2 * margin_; }
-  std::int64_t height() const { return picture_.height() + 2 * margin_; }
+  std::int64_t width() const { return picture_.width + 2 * margin_; }
+  std::int64_t height() const { return picture_.height + 2 * margin_; }
 
   Box target() const {
     const double x = fixed_.centre_x(), y = fixed_.centre_y(), margin = static_cast<double>(margin_);
@@ -33,11 +33,12 @@ class ClipFrame {
     return {box.x + margin, box.y + margin, box.w, box.h};
   }
 
-  /// `region`: a square of the frame.
-  CropPlan plan(const CropRegion& region) const {
+  /// `region`: a square of the frame. `picture`: as the file has it, in whatever memory. Errors: argument (a region that is
+  /// not finite).
+  CropPlan plan(const CropRegion& region, const RgbPicture& picture) const {
     const double x = fixed_.centre_x(), y = fixed_.centre_y(), margin = static_cast<double>(margin_);
     CropPlan plan;
-    plan.picture = {picture_.data(), picture_.height(), picture_.width()};
+    plan.picture = picture;
     plan.region = {region.centre_x - margin, region.centre_y - margin, region.side};
     if (!clip_.camera.empty()) plan.region = detrack::in_picture(plan.region, x, y, clip_.camera[t_]);
     plan.region = detrack::in_picture(plan.region, x, y, clip_.distortion);
@@ -45,6 +46,8 @@ class ClipFrame {
     if (plan.distorted) plan.to_picture = clip_.distortion.inverse();
     plan.photometric = clip_.photometric;
     plan.photometric.noise_seed += t_;  // a camera's noise is another one in each frame
+    if (clip_.flip) show_mirrored(plan);
+    plan.check();
     return plan;
   }
 
@@ -52,13 +55,21 @@ class ClipFrame {
   /// The target of frame t in its picture.
   Box in_picture(std::size_t t) const {
     Box box = clip_.boxes[t];
-    if (clip_.flip) box.x = static_cast<double>(picture_.width()) - box.right();
+    if (clip_.flip) box.x = static_cast<double>(picture_.width) - box.right();
     return box;
+  }
+
+  /// A plan of the mirrored picture becomes one of the picture, whose crop is mirrored.
+  void show_mirrored(CropPlan& plan) const {
+    plan.region.centre_x = static_cast<double>(picture_.width) - plan.region.centre_x;
+    plan.to_picture[1] = -plan.to_picture[1];
+    plan.to_picture[2] = -plan.to_picture[2];
+    plan.flip = true;
   }
 
   const Clip& clip_;
   std::size_t t_;
-  const Image& picture_;
+  ImageSize picture_;
   Box fixed_;
   std::int64_t margin_;
 };

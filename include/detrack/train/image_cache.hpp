@@ -12,11 +12,14 @@
 #include <utility>
 
 #include "detrack/image/image.hpp"
+#include "detrack/image/size.hpp"
 
 namespace detrack {
 
 /// Reads a picture; throws Error where it cannot. load_image of image/stb.hpp is one.
 using LoadImage = std::function<Image(const std::filesystem::path&)>;
+/// Asks a picture's size; throws as LoadImage does.
+using SizeOfImage = std::function<ImageSize(const std::filesystem::path&)>;
 
 /// For any number of threads. Pictures that were read stay until `most_bytes` are used; then further ones are read every
 /// time, but for the last few: the crops of a sample are often of one picture. Nothing else is thrown out: training goes

@@ -47,7 +47,7 @@ struct SamplingOptions {
   double min_side = 6;           ///< targets with a smaller side (pixels) are left out
   std::int64_t clip_stride = 1;  ///< stage sequences: a clip is of every 1st to every this-th frame of its video
   double backwards_prob = 0;     ///< stage sequences: a clip runs backwards
-  double still_prob = 0;         ///< stage sequences: a clip is of a picture with boxes, before which a camera moves
+  double still_prob = 0;         ///< stage sequences: a clip is of a picture, before which a camera moves
 
   template <class F>
   void fields(F&& f) {

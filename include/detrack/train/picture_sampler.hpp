@@ -19,7 +19,7 @@ namespace detrack {
 /// scale 0.2 to 1), and flips.
 class PictureSampler {
  public:
-  PictureSampler(std::shared_ptr<const TrainingData> data, const TrainOptions& options, Sampler::SizeOf size_of)
+  PictureSampler(std::shared_ptr<const TrainingData> data, const TrainOptions& options, SizeOfImage size_of)
       : data_(std::move(data)),
         augment_(options.augment),
         seed_(options.seed ^ stream_of("pictures")),
@@ -58,7 +58,7 @@ class PictureSampler {
   std::shared_ptr<const TrainingData> data_;
   AugmentOptions augment_;
   std::uint64_t seed_, degradation_seed_;
-  Sampler::SizeOf size_of_;
+  SizeOfImage size_of_;
 };
 
 }  // namespace detrack

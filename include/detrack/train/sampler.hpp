@@ -5,7 +5,6 @@
 #include <cmath>
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -15,10 +14,11 @@
 #include <vector>
 
 #include "detrack/core/rng.hpp"
-#include "detrack/image/size.hpp"
 #include "detrack/model/config.hpp"
 #include "detrack/train/distortion_draw.hpp"
 #include "detrack/train/distractor_draw.hpp"
+#include "detrack/train/image_cache.hpp"
+#include "detrack/train/invented_box.hpp"
 #include "detrack/train/occluder_draw.hpp"
 #include "detrack/train/options.hpp"
 #include "detrack/train/photometric_draw.hpp"
@@ -32,10 +32,8 @@ namespace detrack {
 /// show something else.
 class Sampler {
  public:
-  /// Asks a picture's size, which only unlabelled pictures need. May throw.
-  using SizeOf = std::function<ImageSize(const std::filesystem::path&)>;
-
-  Sampler(std::shared_ptr<const TrainingData> data, const Config& config, const TrainOptions& options, SizeOf size_of)
+  /// `size_of`: only unlabelled pictures are asked for theirs.
+  Sampler(std::shared_ptr<const TrainingData> data, const Config& config, const TrainOptions& options, SizeOfImage size_of)
       : data_(std::move(data)),
         config_(config),
         sampling_(options.sampling),
@@ -218,15 +216,6 @@ class Sampler {
     return target;
   }
 
-  /// A box of 12 to 50 % of the picture's side, up to about twice as long as wide, wholly inside.
-  static Box invented_box(Philox& rng, ImageSize size) {
-    const auto width = static_cast<double>(size.width), height = static_cast<double>(size.height);
-    const double side = draw_between(rng, 0.12, 0.5) * std::min(width, height),
-                 stretch = std::exp(draw_between(rng, -0.45, 0.45));
-    const double w = std::min(side * stretch, width), h = std::min(side / stretch, height);
-    return {draw_between(rng, 0, width - w), draw_between(rng, 0, height - h), w, h};
-  }
-
   static Box jittered(Philox& rng, const Box& box, double scale, double centre) {
     const double w = box.w * std::exp(scale * rng.normal()), h = box.h * std::exp(scale * rng.normal());
     const double reach = centre * std::sqrt(w * h);
@@ -242,7 +231,7 @@ class Sampler {
   std::int64_t templates_;
   double negative_prob_;
   std::uint64_t seed_;
-  SizeOf size_of_;
+  SizeOfImage size_of_;
 };
 
 }  // namespace detrack
