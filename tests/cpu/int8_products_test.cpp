@@ -203,7 +203,7 @@ TEST_CASE("int8 products: all but linear layers forward is multiplied as without
                  .q = q, .k = k, .v = v, .scale = 0.25, .y = bench.out({2, 60, 3, 16}), .lse = bench.out({2, 3, 60})});
   };
   cpu::CpuOptions others = int8_products(1);
-  others.products = cpu::kMultipliesPairs ? cpu::Products::bfloat16 : cpu::Products::full;
+  others.products = cpu::pairs_pay() ? cpu::Products::bfloat16 : cpu::Products::full;
   check_equal(results_of(cpu::make_context<float>(int8_products(1)), 0, program),
               results_of(cpu::make_context<float>(others), 0, program), "not the same products");
 }

@@ -50,7 +50,9 @@ class CpuBackend final : public ReferenceBackend<T> {
     return "cpu: " + std::to_string(threads) + (threads == 1 ? " thread, " : " threads, ") +
            std::to_string(8 * kVectorBytes) + "-bit vectors, " + (sizeof(T) == 4 ? "float32" : "float64") +
            (products_ == Products::full ? "" : std::string(", ") + name_of(products_) + " products") +
-           (multiplies(products_) ? "" : " (emulated: slow)");
+           (!multiplies(products_)                            ? " (emulated: slow)"
+            : products_ == Products::bfloat16 && !pairs_pay() ? " (slow on this processor)"
+                                                              : "");
   }
 
   using ReferenceBackend<T>::run;
@@ -111,7 +113,7 @@ class CpuBackend final : public ReferenceBackend<T> {
   template <class F>
   void with_factors(const F& f) {
     if constexpr (std::is_same_v<T, float>)
-      if (products_ == Products::bfloat16 || (products_ == Products::int8 && kMultipliesPairs)) return f(BfloatPair{});
+      if (products_ == Products::bfloat16 || (products_ == Products::int8 && pairs_pay())) return f(BfloatPair{});
     f(T{});
   }
 

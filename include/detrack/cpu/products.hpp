@@ -11,12 +11,11 @@ inline namespace DETRACK_CPU_ISA {
 /// products, and everything that is no product, are of T in any case.
 enum class Products {
   full,  ///< as T
-  /// Rounded to bfloat16 (relative error 2^-9): faster where the processor multiplies it (AVX512-BF16, ARM's BF16), else
-  /// slower.
+  /// Rounded to bfloat16 (relative error 2^-9): faster where pairs_pay(), else slower.
   bfloat16,
   /// Those of linear layers, forward, rounded to 8-bit integers: each row of the input in 256 steps from its lowest to its
   /// highest element, each row of the weight in 127 to either side of 0. Faster where the processor multiplies these
-  /// (AVX512-VNNI, AVX-VNNI, ARM's dot products), else slower. All others as bfloat16 where that is faster, or as T.
+  /// (AVX512-VNNI, AVX-VNNI, ARM's dot products), else slower. All others as bfloat16 where pairs_pay(), else as T.
   int8
 };
 
@@ -27,6 +26,16 @@ constexpr const char* name_of(Products products) {
 /// Whether the processor that is compiled for multiplies so by itself.
 constexpr bool multiplies(Products products) {
   return products == Products::full || (products == Products::bfloat16 ? kMultipliesPairs : kMultipliesQuads);
+}
+
+/// Whether products in bfloat16 are faster than float's. Intel's processors multiply pairs at less than float's rate outside
+/// their tile unit (Sapphire Rapids: t256 takes 1.6 times float's time).
+inline bool pairs_pay() {
+#if defined(__x86_64__)
+  return kMultipliesPairs && !__builtin_cpu_is("intel");
+#else
+  return kMultipliesPairs;
+#endif
 }
 
 }  // namespace DETRACK_CPU_ISA
