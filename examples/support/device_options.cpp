@@ -14,7 +14,7 @@ void DeviceOptions::add_to(CLI::App& app) {
   app.add_option("--device", device_, "Where the network runs: cpu or cuda")->capture_default_str();
   app.add_option("--precision", precision_,
                  "f32 (default on cpu), bf16 (default on cuda), or int8 (cpu, tracking alone). On cpu they concern matrix "
-                 "products alone; bf16 pays on processors with AVX512-BF16, int8 on those with VNNI")
+                 "products alone; bf16 pays on AMD's processors with AVX512-BF16, int8 on all with VNNI")
       ->check(CLI::IsMember({"f32", "bf16", "int8"}));
   app.add_option("--threads", threads_, "CPU threads; 0: all of the machine's")->capture_default_str();
 }
