@@ -28,8 +28,8 @@ constexpr bool multiplies(Products products) {
   return products == Products::full || (products == Products::bfloat16 ? kMultipliesPairs : kMultipliesQuads);
 }
 
-/// Whether products in bfloat16 are faster than float's. Intel's processors multiply pairs at less than float's rate outside
-/// their tile unit (Sapphire Rapids: t256 takes 1.6 times float's time).
+/// Whether products in bfloat16 are faster than float's. Intel's processors multiply pairs at half of float's rate outside
+/// their tile unit (Emerald Rapids, 2026-11-27).
 inline bool pairs_pay() {
 #if defined(__x86_64__)
   return kMultipliesPairs && !__builtin_cpu_is("intel");
