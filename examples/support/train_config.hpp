@@ -54,7 +54,7 @@ struct LoaderEntry {
   std::int64_t ahead = 3;        ///< batches
   std::int64_t cache_mb = 4096;  ///< of decoded pictures that stay in the host's memory
   /// Of decoded pictures that stay in the device's memory, where crops are then made; 0: the threads make them. What it has
-  /// no room for waits in the host's memory with its batches, `ahead` and one more of them.
+  /// no room for waits in the host's memory with its batches, `ahead` and one more of them, or a rollout's.
   std::int64_t device_mb = 0;
 
   template <class F>
