@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "detrack/data/open_dataset.hpp"
+#include "detrack/data/starts.hpp"
 #include "detrack/eval/report.hpp"
 #include "detrack/eval/result_files.hpp"
 #include "detrack/eval/summary.hpp"
@@ -29,7 +30,7 @@ struct Options {
   std::string results, dataset, layout, subset, protocol, convention, save, save_layout, report, name;
   std::vector<std::string> compare, sequences;
   int jobs = 0;
-  std::size_t film_strips = 100;
+  std::size_t film_strips = 100, starts = 1;
   bool skip_missing = false, quiet = false;
 };
 
@@ -48,6 +49,7 @@ class Evaluator {
     // Of the whole dataset: a run over some --sequences may go on with others.
     if (!options.save.empty()) dataset_fingerprint_ = fingerprint(dataset_.sequences);
     if (!options.sequences.empty()) keep_sequences(dataset_, options.sequences);
+    if (options.starts > 1) add_starts();
     // GOT-10k bounds boxes to the frame; other layouts than its own do not say how large that is.
     if (protocol_ == Protocol::got10k && convention_ == Convention::toolkit)
       for (Sequence& sequence : dataset_.sequences)
@@ -86,6 +88,13 @@ class Evaluator {
   }
 
  private:
+  void add_starts() {
+    std::vector<Sequence> parts;
+    for (const Sequence& sequence : dataset_.sequences)
+      for (Sequence& part : from_starts(sequence, options_.starts)) parts.push_back(std::move(part));
+    dataset_.sequences = std::move(parts);
+  }
+
   struct Scored {
     Evaluation evaluation;
     std::vector<SequenceResult> results;
@@ -250,6 +259,11 @@ int main(int argc, char** argv) {
   app.add_option("--subset", options.subset,
                  "train, val or test, where the dataset has several; UAV20L or UAV123_10fps; a list of DAVIS");
   app.add_option("--sequences", options.sequences, "These sequences alone, separated by commas")->delimiter(',');
+  app.add_option("--starts", options.starts,
+                 "Run each sequence from so many frames on, the first one among them, to its end: one run hangs on luck. "
+                 "OTB's temporal robustness evaluation has 20")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1'000'000));
   app.add_option("--protocol", options.protocol, "otb, got10k, lasot or trackingnet")->required();
   app.add_option("--convention", options.convention,
                  "Whose reading of the rules: toolkit (got-10k/toolkit, TrackingNet-devkit), pytracking or ostrack; by "

@@ -135,6 +135,29 @@ TEST_CASE("evaluate: runs the tracker, saves result files, and does not run twic
   CHECK(fs::exists(work.at("got/walk/walk_001.txt")));
 }
 
+TEST_CASE("evaluate: more starts are more sequences, which a run with fewer of them goes on to") {
+  const DatasetWorkshop work;
+  const std::string run = "--weights w.safetensors --dataset data --protocol otb --save results --jobs 1 ";
+  REQUIRE(work.evaluate(run).status == 0);
+  const auto alone = work.json("results/summary.json");
+  const Outcome outcome = work.evaluate(run + "--starts 2");
+  INFO(outcome.output);
+  REQUIRE(outcome.status == 0);
+  CHECK(outcome.says("2 sequences were complete"));
+  CHECK(outcome.says("walk@5"));
+  const auto summary = work.json("results/summary.json");
+  CHECK(summary.at("sequences").size() == 4);
+  CHECK(summary.at("sequences").at("walk") == alone.at("sequences").at("walk"));
+  CHECK(summary.at("sequences").contains("drive@4"));  // in frame 3 there is no target
+  // Five frames: the box that is given, where the target is then.
+  const std::string boxes = work.text("results/walk@5.txt");
+  CHECK(boxes.starts_with("13"));
+  CHECK(std::count(boxes.begin(), boxes.end(), '\n') == 5);
+  const Outcome again = work.evaluate("--results results --dataset data --protocol otb --starts 2 --report again");
+  CHECK(again.status == 0);
+  CHECK(work.json("again/summary.json").at("overall").at("auc") == summary.at("overall").at("auc"));
+}
+
 TEST_CASE("evaluate: the tracker's scores are kept, and count the same when they are read again") {
   const DatasetWorkshop work;
   const std::string run = "--weights w.safetensors --dataset data --protocol otb --save results --report report ";

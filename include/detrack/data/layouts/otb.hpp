@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "detrack/data/layouts/folder.hpp"
+#include "detrack/data/starts.hpp"
 
 namespace detrack::detail {
 
@@ -38,16 +39,6 @@ inline void apply_otb_range(Sequence& sequence, const std::string& folder) {
   const auto range = std::find_if(std::begin(kOtbRanges), std::end(kOtbRanges), [&](auto& r) { return r.name == folder; });
   if (range == std::end(kOtbRanges) || sequence.frames.size() <= sequence.truth.size()) return;
   keep_numbers(sequence, range->first, range->last);
-}
-
-/// Starts a sequence `count` frames later.
-inline void omit_first_frames(Sequence& sequence, std::size_t count) {
-  const auto drop = [&](auto& entries) {
-    entries.erase(entries.begin(), entries.begin() + static_cast<std::ptrdiff_t>(std::min(count, entries.size())));
-  };
-  drop(sequence.truth);
-  drop(sequence.frames);
-  sequence.first_frame += count;
 }
 
 /// The targets of one folder. See read_otb().
