@@ -147,7 +147,7 @@ TEST_CASE("evaluate: more starts are more sequences, which a run with fewer of t
   CHECK(outcome.says("walk@5"));
   const auto summary = work.json("results/summary.json");
   CHECK(summary.at("sequences").size() == 4);
-  CHECK(summary.at("sequences").at("walk") == alone.at("sequences").at("walk"));
+  CHECK(summary.at("sequences").at("walk").at("auc") == alone.at("sequences").at("walk").at("auc"));
   CHECK(summary.at("sequences").contains("drive@4"));  // in frame 3 there is no target
   // Five frames: the box that is given, where the target is then.
   const std::string boxes = work.text("results/walk@5.txt");
