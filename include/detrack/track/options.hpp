@@ -49,9 +49,9 @@ inline VisualMemoryOptions::Mode parse_memory_mode(std::string_view name) {
 /// When a target counts as uncertain or lost, and how it is looked for then. The thresholds were chosen with the weights in
 /// examples/weights; for others look at the reliability plots of `evaluate`.
 struct ConfidenceOptions {
-  double min_score = 0.45;       ///< a frame is uncertain below this softmax score ...
+  double min_score = 0.4;        ///< a frame is uncertain below this softmax score ...
   double min_iou = 0;            ///< ... or below this IoU score
-  double found_score = 0.6;      ///< softmax score that ends a row of uncertain frames, if min_score is not larger
+  double found_score = 0.55;     ///< softmax score that ends a row of uncertain frames, if min_score is not larger
   std::int64_t lost_after = 10;  ///< uncertain frames in a row
 
   /// Uncertain frames in a row from which on the target is held: its box is that of the last certain frame, memories stay as
