@@ -77,6 +77,7 @@ class Evaluator {
                   table(scored.evaluation).c_str(), confidence(scored.evaluation).c_str());
     if (all.size() > 1) std::printf("%s\n", comparison(all).c_str());
     std::printf("%s", notes(all[0].evaluation).c_str());
+    if (options_.starts > 1) std::printf("  Each sequence is run from up to %zu starts on.\n", options_.starts);
     for (const std::string& folder : {options_.save, options_.report})
       if (!folder.empty()) {
         write_summary(all[0].evaluation, std::filesystem::path(folder) / "summary.json");
@@ -221,6 +222,7 @@ class Evaluator {
     report.facts = {{"dataset", options_.dataset},
                     {options_.results.empty() ? "weights" : "results",
                      options_.results.empty() ? options_.network.name() : options_.results}};
+    if (options_.starts > 1) report.facts.emplace_back("starts", "up to " + std::to_string(options_.starts) + " a sequence");
     report.strips = film_strips(dataset_, all[0].results, all[0].evaluation, options_.film_strips, options_.quiet);
     const auto path = std::filesystem::path(options_.report) / "report.html";
     report.strip_legend = "white: true box; orange: the tracker's";

@@ -155,6 +155,8 @@ TEST_CASE("evaluate: more starts are more sequences, which a run with fewer of t
   CHECK(std::count(boxes.begin(), boxes.end(), '\n') == 5);
   const Outcome again = work.evaluate("--results results --dataset data --protocol otb --starts 2 --report again");
   CHECK(again.status == 0);
+  CHECK(again.says("from up to 2 starts"));
+  CHECK(work.text("again/report.html").find("up to 2 a sequence") != std::string::npos);
   CHECK(work.json("again/summary.json").at("overall").at("auc") == summary.at("overall").at("auc"));
 }
 
